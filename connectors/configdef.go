@@ -1,5 +1,11 @@
 package connectors
 
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
 // RawConfig is a configuration as it was written: a nil value is an explicit null.
 type RawConfig map[string]*string
 
@@ -70,19 +76,24 @@ const (
 type ConfigKey struct {
 	Name string
 	Type ConfigType
-	// Default is a value of the type, nil for a null default. Required keys have none.
+	// Default is a value of the type or a text to parse; nil is a null default. An int also does for the number types.
+	// Required keys have none.
 	Default    any
 	Required   bool
 	Validator  ConfigCheck
 	Importance Importance
 	Doc        string
 	Group      string
-	// Order within the group, from 1; 0 shows as -1 when the key has no group.
-	Order       int
+	// Order within the group, from 1. NewConfigDef makes it -1 for a key of no group.
+	Order int
+	// Width and DisplayName may be left empty: NewConfigDef fills in WidthNone and Name.
 	Width       Width
 	DisplayName string
+	// Dependents are the keys whose recommended values and visibility depend on this one.
 	Dependents  []string
 	Recommender Recommender
+	// ClassExists tells a ConfigClass key which classes there are; nil believes every name but the empty one.
+	ClassExists func(class string) bool
 }
 
 // A ConfigCheck checks a parsed value; its String names the rule, as documentation shows it.
@@ -97,26 +108,168 @@ type Recommender interface {
 	Visible(name string, parsed map[string]any) bool
 }
 
-// A ConfigDef is the single source for parsing, validation answers, documentation and forms.
+// RecommenderCheck is an optional ability of a Recommender that cannot always answer: its error becomes an error of the
+// key, and the key keeps no recommended values and stays visible.
+type RecommenderCheck interface {
+	CheckRecommend(name string, parsed map[string]any) error
+}
+
+// A ConfigDef is the single source for parsing, validation answers, documentation and forms. It is immutable.
 type ConfigDef struct {
 	keys  []*ConfigKey
 	index map[string]*ConfigKey
 }
 
-// NewConfigDef returns a definition of keys, in order. It panics if a key is defined twice or a default breaks
-// its own rule: both are mistakes of the program.
+// NewConfigDef returns a definition of keys, in order. It panics with a *ConfigError if a key is defined twice, a default
+// breaks its own rule or dependents go in a circle: all are mistakes of the program.
 func NewConfigDef(keys ...ConfigKey) *ConfigDef {
-	panic("unfinished")
+	d := &ConfigDef{keys: make([]*ConfigKey, 0, len(keys)), index: make(map[string]*ConfigKey, len(keys))}
+	for _, k := range keys {
+		if err := d.define(k); err != nil {
+			panic(err)
+		}
+	}
+	if name := d.circle(); name != "" {
+		panic(&ConfigError{Msg: fmt.Sprintf("Configuration %s depends on itself.", name)})
+	}
+	return d
 }
 
-// A ConfigValue is what validation says of one key. Value is the parsed value, nil if there is none or parsing failed.
-type ConfigValue struct {
-	Name              string
-	Value             any
-	RecommendedValues []any
-	Errors            []string
-	Visible           bool
+// With returns a definition of d's keys followed by more. It panics as NewConfigDef does.
+func (d *ConfigDef) With(more ...ConfigKey) *ConfigDef {
+	keys := make([]ConfigKey, 0, len(d.keys)+len(more))
+	for _, k := range d.keys {
+		keys = append(keys, *k)
+	}
+	return NewConfigDef(append(keys, more...)...)
 }
 
-// Values are parsed values by key; defaults are filled in.
-type Values map[string]any
+// Keys returns the keys in the order of definition; the caller does not change them. A nil ConfigDef has none.
+func (d *ConfigDef) Keys() []*ConfigKey {
+	if d == nil {
+		return nil
+	}
+	return d.keys
+}
+
+// Lookup returns the key called name, nil if there is none.
+func (d *ConfigDef) Lookup(name string) *ConfigKey {
+	if d == nil {
+		return nil
+	}
+	return d.index[name]
+}
+
+// Parse returns the typed values of all keys of d; keys that d does not define are ignored. It fails with a *ConfigError
+// at the first key that is missing, does not parse or breaks its rule. Repeated items of a list that may not repeat
+// them are dropped here, though Validate reports them.
+func (d *ConfigDef) Parse(config RawConfig) (Values, error) {
+	if undefined := d.undefinedDependents(); len(undefined) > 0 {
+		return nil, &ConfigError{Msg: "Some configurations in are referred in the dependents, but not defined: " +
+			strings.Join(undefined, ",")}
+	}
+	values := make(Values, len(d.keys))
+	for _, k := range d.keys {
+		v, err := k.read(config)
+		if err != nil {
+			return nil, err
+		}
+		if c, ok := k.Validator.(*listCheck); ok {
+			v = c.distinct(v)
+		}
+		if k.Validator != nil {
+			if err := k.Validator.Check(k.Name, v); err != nil {
+				return nil, err
+			}
+		}
+		values[k.Name] = v
+	}
+	return values, nil
+}
+
+// read returns the parsed value or the default of k.
+func (k *ConfigKey) read(config RawConfig) (any, error) {
+	raw, set := config[k.Name]
+	switch {
+	case !set && k.Required:
+		return nil, &ConfigError{Msg: `Missing required configuration "` + k.Name + `" which has no default value.`}
+	case !set:
+		return k.Default, nil
+	case raw == nil:
+		return nil, nil
+	}
+	return k.parse(*raw)
+}
+
+func (d *ConfigDef) define(k ConfigKey) error {
+	if d.index[k.Name] != nil {
+		return &ConfigError{Msg: fmt.Sprintf("Configuration %s is defined twice.", k.Name)}
+	}
+	if !k.Required && k.Default != nil {
+		v, err := k.adopt(k.Default)
+		if err != nil {
+			return err
+		}
+		k.Default = v
+	}
+	if !k.Required && k.Validator != nil {
+		if err := k.Validator.Check(k.Name, k.Default); err != nil {
+			return err
+		}
+	}
+	if k.Width == "" {
+		k.Width = WidthNone
+	}
+	if k.DisplayName == "" {
+		k.DisplayName = k.Name
+	}
+	if k.Group == "" && k.Order == 0 {
+		k.Order = -1
+	}
+	d.keys = append(d.keys, &k)
+	d.index[k.Name] = &k
+	return nil
+}
+
+// circle returns a key that depends on itself by any number of steps, "" if there is none.
+func (d *ConfigDef) circle() string {
+	const (
+		visiting = 1
+		done     = 2
+	)
+	state := make(map[string]int, len(d.keys))
+	var visit func(name string) bool
+	visit = func(name string) bool {
+		k := d.index[name]
+		if k == nil || state[name] == done {
+			return false
+		}
+		if state[name] == visiting {
+			return true
+		}
+		state[name] = visiting
+		if slices.ContainsFunc(k.Dependents, visit) {
+			return true
+		}
+		state[name] = done
+		return false
+	}
+	for _, k := range d.keys {
+		if visit(k.Name) {
+			return k.Name
+		}
+	}
+	return ""
+}
+
+func (d *ConfigDef) undefinedDependents() []string {
+	var undefined []string
+	for _, k := range d.keys {
+		for _, name := range k.Dependents {
+			if d.index[name] == nil && !slices.Contains(undefined, name) {
+				undefined = append(undefined, name)
+			}
+		}
+	}
+	return undefined
+}
