@@ -75,6 +75,9 @@ const (
 // A ConfigKey defines one key.
 type ConfigKey struct {
 	Name string
+	// Aliases are other names that a value may be given by, those of peers' connectors. Two names with different values are
+	// an error.
+	Aliases []string
 	Type ConfigType
 	// Default is a value of the type or a text to parse; nil is a null default. An int also does for the number types.
 	// Required keys have none.
@@ -189,8 +192,10 @@ func (d *ConfigDef) Parse(config RawConfig) (Values, error) {
 
 // read returns the parsed value or the default of k.
 func (k *ConfigKey) read(config RawConfig) (any, error) {
-	raw, set := config[k.Name]
+	raw, set, err := k.find(config)
 	switch {
+	case err != nil:
+		return nil, err
 	case !set && k.Required:
 		return nil, &ConfigError{Msg: `Missing required configuration "` + k.Name + `" which has no default value.`}
 	case !set:
@@ -199,6 +204,23 @@ func (k *ConfigKey) read(config RawConfig) (any, error) {
 		return nil, nil
 	}
 	return k.parse(*raw)
+}
+
+// find returns the value given by k's name or one of its aliases.
+func (k *ConfigKey) find(config RawConfig) (raw *string, set bool, err error) {
+	raw, set = config[k.Name]
+	from := k.Name
+	for _, alias := range k.Aliases {
+		v, ok := config[alias]
+		switch {
+		case !ok || v == nil:
+		case !set || raw == nil:
+			raw, set, from = v, true, alias
+		case *raw != *v:
+			return nil, true, &ConfigError{Msg: fmt.Sprintf("Configurations %s and %s mean the same but have different values; keep one.", from, alias)}
+		}
+	}
+	return raw, set, nil
 }
 
 func (d *ConfigDef) define(k ConfigKey) error {
