@@ -1,0 +1,2 @@
+// Package commitlog is one log on disk, in Apache Kafka's formats.
+package commitlog

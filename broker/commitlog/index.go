@@ -1,0 +1,7 @@
+package commitlog
+
+// Sizes of index entries.
+const (
+	offsetEntrySize = 8
+	timeEntrySize   = 12
+)
