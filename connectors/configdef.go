@@ -78,7 +78,7 @@ type ConfigKey struct {
 	// Aliases are other names that a value may be given by, those of peers' connectors. Two names with different values are
 	// an error.
 	Aliases []string
-	Type ConfigType
+	Type    ConfigType
 	// Default is a value of the type or a text to parse; nil is a null default. An int also does for the number types.
 	// Required keys have none.
 	Default    any

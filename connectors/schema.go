@@ -1,8 +1,6 @@
 package connectors
 
-import (
-	"math/big"
-)
+import "math/big"
 
 // A Type is the shape of a value.
 type Type uint8
@@ -93,7 +91,7 @@ type Struct struct {
 	values []any
 }
 
-// NewStruct returns an empty struct of schema.
+// NewStruct returns an empty struct of schema. Struct and Map are not safe for use by several goroutines.
 func NewStruct(schema *Schema) *Struct {
 	return &Struct{schema: schema, values: make([]any, len(schema.Fields))}
 }
@@ -104,6 +102,7 @@ func (s *Struct) Schema() *Schema { return s.schema }
 // A Map is a value of a map schema: keys of any type, in the order of insertion. The zero Map is empty and ready.
 type Map struct {
 	entries []MapEntry
+	index   map[any]int // of the keys that Go can compare; nil until there are many
 }
 
 // A MapEntry is one entry of a Map.

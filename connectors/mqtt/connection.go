@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net/url"
 	"strings"
 	"time"
@@ -37,7 +36,7 @@ type connection struct {
 
 // options returns paho's options for one connection attempt. Reconnecting is ours: paho's own completes publications that
 // nobody confirmed.
-func (c connection) options(log connectors.Logger) *paho.ClientOptions {
+func (c connection) options() *paho.ClientOptions {
 	opts := paho.NewClientOptions()
 	for _, s := range c.servers {
 		opts.AddBroker(s)
@@ -107,34 +106,4 @@ func connectError(err error) error {
 func fatal(err error) bool {
 	_, ok := errors.AsType[*connectors.ConfigError](err)
 	return ok
-}
-
-// A backoff spaces attempts: exponential from 100 ms to 30 s, with jitter.
-type backoff struct {
-	delay time.Duration
-	until time.Time
-}
-
-func (b *backoff) failed() {
-	b.delay = min(max(2*b.delay, 100*time.Millisecond), 30*time.Second)
-	b.delay += rand.N(b.delay / 4)
-	b.until = time.Now().Add(b.delay)
-}
-
-func (b *backoff) reset() { *b = backoff{} }
-
-// wait sleeps until the next attempt is due, at most for limit, and reports whether it is due.
-func (b *backoff) wait(ctx context.Context, limit time.Duration) bool {
-	left := time.Until(b.until)
-	if left <= 0 {
-		return ctx.Err() == nil
-	}
-	timer := time.NewTimer(min(left, limit))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-		return false
-	}
-	return time.Until(b.until) <= 0
 }

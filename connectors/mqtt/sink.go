@@ -10,6 +10,8 @@ import (
 	paho "github.com/eclipse/paho.mqtt.golang"
 
 	"millrace/connectors"
+	"millrace/connectors/internal/payload"
+	"millrace/connectors/internal/retry"
 )
 
 // Sink is the sink connector. All tasks have the same work: the partitions of the topics are spread by the group.
@@ -48,8 +50,8 @@ func (s *Sink) Stop() error { return nil }
 type sinkTask struct {
 	cfg     sinkConfig
 	log     connectors.Logger
-	report  connectors.ErrantRecordReporter
-	backoff backoff
+	tc      connectors.SinkTaskContext
+	backoff retry.Backoff
 	client  paho.Client // nil while there is no connection
 	// confirmed is the next offset to publish of each partition while a batch is only partly confirmed: it comes again.
 	confirmed map[connectors.TopicPartition]int64
@@ -58,7 +60,7 @@ type sinkTask struct {
 
 func (t *sinkTask) Start(_ context.Context, tc connectors.SinkTaskContext, config map[string]string) (err error) {
 	t.log = tc.Logger()
-	t.report = tc.ErrantRecordReporter()
+	t.tc = tc
 	t.confirmed = make(map[connectors.TopicPartition]int64)
 	t.cfg, err = parseSink(config)
 	return err
@@ -74,7 +76,7 @@ func (t *sinkTask) Put(ctx context.Context, records []connectors.SinkRecord) err
 	err := t.put(ctx, records)
 	if err == nil {
 		clear(t.confirmed)
-		t.backoff.reset()
+		t.backoff.Reset()
 		t.failing = time.Time{}
 		return nil
 	}
@@ -88,13 +90,13 @@ func (t *sinkTask) Put(ctx context.Context, records []connectors.SinkRecord) err
 	if limit := t.cfg.maxRetryTime; limit > 0 && time.Since(t.failing) > limit {
 		return fmt.Errorf("mqtt broker not reached for %s (%s): %w", limit, keyMaxRetryTime, err.(*connectors.RetriableError).Err)
 	}
-	t.backoff.failed()
+	t.backoff.Failed()
 	return err
 }
 
 func (t *sinkTask) put(ctx context.Context, records []connectors.SinkRecord) error {
 	if t.client == nil {
-		if !t.backoff.wait(ctx, pollWait) {
+		if !t.backoff.Wait(ctx, pollWait) {
 			return retriable(fmt.Errorf("waiting to reconnect"))
 		}
 		if err := t.connect(ctx); err != nil {
@@ -110,7 +112,7 @@ func (t *sinkTask) put(ctx context.Context, records []connectors.SinkRecord) err
 		if r.Offset < t.confirmed[r.Original] {
 			continue
 		}
-		topic, payload, err := t.cfg.message(r)
+		topic, body, err := t.cfg.message(r)
 		if err != nil {
 			// What is under way must be confirmed first: a record reported counts as written.
 			if err := t.confirm(ctx, window); err != nil {
@@ -122,7 +124,7 @@ func (t *sinkTask) put(ctx context.Context, records []connectors.SinkRecord) err
 			}
 			continue
 		}
-		if payload == nil && !t.cfg.publishNulls {
+		if body == nil && !t.cfg.publishNulls {
 			window = append(window, publication{record: r})
 			continue
 		}
@@ -132,7 +134,7 @@ func (t *sinkTask) put(ctx context.Context, records []connectors.SinkRecord) err
 			}
 			window = append(window[:0], window[1:]...)
 		}
-		window = append(window, publication{r, t.client.Publish(topic, t.cfg.qos, t.cfg.retained, payload)})
+		window = append(window, publication{r, t.client.Publish(topic, t.cfg.qos, t.cfg.retained, body)})
 	}
 	if err := t.confirm(ctx, window); err != nil {
 		return t.disconnect(err)
@@ -161,10 +163,11 @@ func (t *sinkTask) confirm(ctx context.Context, window []publication) error {
 
 // reject hands a record that cannot be published to the errant record reporter, or fails the task.
 func (t *sinkTask) reject(ctx context.Context, r *connectors.SinkRecord, cause error) error {
-	if t.report == nil {
+	reporter := t.tc.ErrantRecordReporter()
+	if reporter == nil {
 		return fmt.Errorf("record %s-%d@%d: %w", r.Original.Topic, r.Original.Partition, r.Offset, cause)
 	}
-	if err := t.report.Report(ctx, r, cause); err != nil {
+	if err := reporter.Report(ctx, r, cause); err != nil {
 		return err
 	}
 	t.confirmed[r.Original] = r.Offset + 1
@@ -172,7 +175,7 @@ func (t *sinkTask) reject(ctx context.Context, r *connectors.SinkRecord, cause e
 }
 
 func (t *sinkTask) connect(ctx context.Context) error {
-	opts := t.cfg.connection.options(t.log)
+	opts := t.cfg.connection.options()
 	opts.SetClientID(t.cfg.connection.clientID)
 	opts.SetCleanSession(true)
 	client := paho.NewClient(opts)
@@ -206,30 +209,16 @@ func (t *sinkTask) Stop(context.Context) error {
 func retriable(err error) error { return &connectors.RetriableError{Err: err} }
 
 // message returns where and what to publish for r.
-func (c *sinkConfig) message(r *connectors.SinkRecord) (topic string, payload []byte, err error) {
-	topic, err = c.topic.expand(r)
+func (c *sinkConfig) message(r *connectors.SinkRecord) (topic string, body []byte, err error) {
+	topic, err = c.topic.ExpandSink(r)
 	if err != nil {
 		return "", nil, err
 	}
 	if topic == "" || strings.ContainsAny(topic, "+#\x00") {
 		return "", nil, &connectors.DataError{Msg: fmt.Sprintf("%s gives %q: an MQTT topic is not empty and has none of +, # and NUL", keyTopic, topic)}
 	}
-	payload, err = bytesOf(r.Value)
-	return topic, payload, err
-}
-
-// bytesOf returns the payload of a value; null is nil.
-func bytesOf(value any) ([]byte, error) {
-	switch v := value.(type) {
-	case nil:
-		return nil, nil
-	case []byte:
-		return v, nil
-	case string:
-		return []byte(v), nil
-	default:
-		return nil, &connectors.DataError{Msg: fmt.Sprintf("cannot publish a value of type %T: use ByteArrayConverter or StringConverter", value)}
-	}
+	body, err = payload.Of(r.Value)
+	return topic, body, err
 }
 
 var _ connectors.Sink = (*Sink)(nil)

@@ -13,6 +13,7 @@ import (
 
 	"millrace/connectors"
 	"millrace/connectors/internal/ack"
+	"millrace/connectors/internal/retry"
 )
 
 // Source is the source connector: it spreads the topic filters over the tasks, or gives all of them to each task of a
@@ -74,10 +75,12 @@ func (s *Source) ExactlyOnceSupport(map[string]string) (connectors.ExactlyOnceSu
 type sourceTask struct {
 	cfg     sourceConfig
 	log     connectors.Logger
-	backoff backoff
+	backoff retry.Backoff
 	client  paho.Client // nil while there is no connection; Poll's alone
 	seen    bool        // whether this task had a connection before
 	tracker ack.Tracker[paho.Message]
+
+	acking sync.Mutex
 
 	wake chan struct{} // something is in the inbox or the connection is lost
 
@@ -104,18 +107,18 @@ func (t *sourceTask) Start(_ context.Context, tc connectors.SourceTaskContext, c
 // back-off and never fail the task, except for a refusal that trying again cannot mend.
 func (t *sourceTask) Poll(ctx context.Context) ([]connectors.SourceRecord, error) {
 	if t.client == nil {
-		if !t.backoff.wait(ctx, pollWait) {
+		if !t.backoff.Wait(ctx, pollWait) {
 			return nil, nil
 		}
 		if err := t.connect(ctx); err != nil {
 			if fatal(err) {
 				return nil, err
 			}
-			t.backoff.failed()
-			t.log.Warn("cannot connect to mqtt broker, trying again", "servers", t.cfg.connection.redacted(), "retry_in", t.backoff.delay, "err", err)
+			t.log.Warn("cannot connect to mqtt broker, trying again",
+				"servers", t.cfg.connection.redacted(), "retry_in", t.backoff.Failed(), "err", err)
 			return nil, nil
 		}
-		t.backoff.reset()
+		t.backoff.Reset()
 	}
 	timeout := time.NewTimer(pollWait)
 	defer timeout.Stop()
@@ -151,14 +154,24 @@ func (t *sourceTask) take() []connectors.SourceRecord {
 	records := make([]connectors.SourceRecord, 0, len(batch))
 	now := time.Now().UnixMilli()
 	for _, d := range batch {
+		if t.cfg.skipRetained && d.msg.Retained() {
+			t.skip(d)
+			continue
+		}
 		records = append(records, t.cfg.record(d, now))
 	}
 	return records
 }
 
+// skip acknowledges a message that becomes no record.
+func (t *sourceTask) skip(d delivery) {
+	t.tracker.Done(d.ticket)
+	t.acknowledge()
+}
+
 // connect dials, and subscribes unless the broker kept the subscriptions of a connection that this task had before.
 func (t *sourceTask) connect(ctx context.Context) error {
-	opts := t.cfg.connection.options(t.log)
+	opts := t.cfg.connection.options()
 	opts.SetClientID(t.cfg.connection.clientID)
 	opts.SetCleanSession(t.cfg.cleanSession)
 	opts.SetOrderMatters(true)
@@ -267,10 +280,17 @@ func (t *sourceTask) CommitRecords(_ context.Context, records []connectors.Commi
 	for _, r := range records {
 		t.tracker.Done(r.Record.Handle.(ack.Ticket))
 	}
+	t.acknowledge()
+	return nil
+}
+
+// acknowledge sends what is due. The lock keeps the order between Poll and CommitRecords.
+func (t *sourceTask) acknowledge() {
+	t.acking.Lock()
+	defer t.acking.Unlock()
 	for _, m := range t.tracker.Take() {
 		m.Ack()
 	}
-	return nil
 }
 
 func (t *sourceTask) Stop(context.Context) error {

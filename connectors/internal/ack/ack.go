@@ -63,6 +63,18 @@ func (t *Tracker[H]) Take() []H {
 	return handles
 }
 
+// Drain removes and returns all deliveries, done or not: what is to be given back. Their tickets are void.
+func (t *Tracker[H]) Drain() []H {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	handles := make([]H, len(t.entries))
+	for i, e := range t.entries {
+		handles[i] = e.handle
+	}
+	t.resetLocked()
+	return handles
+}
+
 // Pending counts the deliveries not taken yet.
 func (t *Tracker[H]) Pending() int {
 	t.mu.Lock()
@@ -74,6 +86,10 @@ func (t *Tracker[H]) Pending() int {
 func (t *Tracker[H]) Reset() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.resetLocked()
+}
+
+func (t *Tracker[H]) resetLocked() {
 	t.epoch++
 	t.first = 0
 	t.entries = nil

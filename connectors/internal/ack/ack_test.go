@@ -31,6 +31,19 @@ func TestTracker(t *testing.T) {
 			t.Fatal(diff)
 		}
 	})
+	t.Run("drains_what_is_left", func(t *testing.T) {
+		var tr ack.Tracker[int]
+		tr.Add(1)
+		b := tr.Add(2)
+		if diff := cmp.Diff([]int{1, 2}, tr.Drain()); diff != "" {
+			t.Fatal(diff)
+		}
+		tr.Add(3)
+		tr.Done(b)
+		if got := tr.Take(); got != nil {
+			t.Fatalf("took %v for a ticket from before", got)
+		}
+	})
 	t.Run("ignores_tickets_of_an_earlier_connection", func(t *testing.T) {
 		var tr ack.Tracker[int]
 		old := tr.Add(1)

@@ -130,3 +130,14 @@ func text(what string, value any) (string, error) {
 		return "", &connectors.DataError{Msg: fmt.Sprintf("template: %s is a %T, not a plain value", what, value)}
 	}
 }
+
+// LegalTopic replaces what may not stand in a topic's name by an underscore.
+func LegalTopic(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '.', r == '_', r == '-':
+			return r
+		}
+		return '_'
+	}, s)
+}
