@@ -6,8 +6,9 @@ import (
 	"math"
 	"slices"
 	"strconv"
-	"strings"
 	"unicode/utf8"
+
+	"millrace/connectors"
 )
 
 // An Object is a JSON object whose members have an order.
@@ -143,23 +144,5 @@ func appendFloat(dst []byte, f float64, bits int) ([]byte, error) {
 	if math.IsNaN(f) || math.IsInf(f, 0) {
 		return nil, fmt.Errorf("%v has no JSON form", f)
 	}
-	if abs := math.Abs(f); abs == 0 || abs >= 1e-3 && abs < 1e7 {
-		start := len(dst)
-		dst = strconv.AppendFloat(dst, f, 'f', -1, bits)
-		if !strings.ContainsRune(string(dst[start:]), '.') {
-			dst = append(dst, '.', '0')
-		}
-		return dst, nil
-	}
-	mantissa, exponent, _ := strings.Cut(strconv.FormatFloat(f, 'E', -1, bits), "E")
-	if !strings.Contains(mantissa, ".") {
-		mantissa += ".0"
-	}
-	n, err := strconv.Atoi(exponent)
-	if err != nil {
-		return nil, fmt.Errorf("format %v: %w", f, err)
-	}
-	dst = append(dst, mantissa...)
-	dst = append(dst, 'E')
-	return strconv.AppendInt(dst, int64(n), 10), nil
+	return connectors.AppendFloat(dst, f, bits), nil
 }

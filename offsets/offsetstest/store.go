@@ -97,14 +97,18 @@ func testConnectors(t *testing.T, open Opener) {
 		{Connector: "c", Partition: file("b"), Offset: position(2)},
 	}
 	put(t, s, want[1], want[0], offsets.Offset{Connector: "other", Partition: file("a"), Offset: position(3)})
-	for _, s := range []offsets.Store{s, open(t)} {
-		got, err := s.List(t.Context(), "c")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("list (-want +got):\n%s", diff)
-		}
+	wantList(t, s, "c", want)
+	wantList(t, open(t), "c", want)
+}
+
+func wantList(t *testing.T, s offsets.Store, connector string, want []offsets.Offset) {
+	t.Helper()
+	got, err := s.List(t.Context(), connector)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("list (-want +got):\n%s", diff)
 	}
 }
 
