@@ -21,7 +21,7 @@ type Source struct {
 	records   []*connectors.SourceRecord
 	committed int
 	err       error
-	retries   int
+	polls     int
 	changed   chan struct{} // closed and replaced at every change
 }
 
@@ -88,19 +88,16 @@ func (s *Source) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		records, err := s.task.Poll(ctx)
 		s.mu.Lock()
+		s.polls++
 		for i := range records {
 			s.records = append(s.records, &records[i])
 		}
-		if err != nil && connectors.Retriable(err) {
-			s.retries++
-		} else if err != nil && ctx.Err() == nil {
+		if err != nil && !connectors.Retriable(err) && ctx.Err() == nil {
 			s.err = err
 		}
 		failed := s.err != nil
-		if len(records) > 0 || err != nil {
-			close(s.changed)
-			s.changed = make(chan struct{})
-		}
+		close(s.changed)
+		s.changed = make(chan struct{})
 		s.mu.Unlock()
 		if failed {
 			return
@@ -126,6 +123,15 @@ func (s *Source) Failure() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.err
+}
+
+// AwaitPolls waits until n more polls have returned.
+func (s *Source) AwaitPolls(n int) {
+	s.t.Helper()
+	s.mu.Lock()
+	n += s.polls
+	s.mu.Unlock()
+	s.await(func() bool { return s.polls >= n }, func() { s.t.Fatalf("no more polls; task error: %v", s.err) })
 }
 
 // Count returns how many records were polled and how many of them are committed.
