@@ -293,10 +293,17 @@ func (t *sourceTask) acknowledge() {
 	}
 }
 
-func (t *sourceTask) Stop(context.Context) error {
-	if t.client != nil {
-		t.client.Disconnect(disconnectQuiesce)
-		t.client = nil
+// Stop ends the connection after the broker has taken in every acknowledgement: MQTT answers none of them, but it answers the
+// removal of a subscription that is not there, in order.
+func (t *sourceTask) Stop(ctx context.Context) error {
+	if t.client == nil {
+		return nil
+	}
+	err := await(ctx, t.client.Unsubscribe("millrace/none"), pollWait)
+	t.client.Disconnect(disconnectQuiesce)
+	t.client = nil
+	if err != nil {
+		return fmt.Errorf("last acknowledgements not confirmed, their messages may come again: %w", err)
 	}
 	return nil
 }
