@@ -17,6 +17,7 @@ import (
 
 const (
 	pollWait          = time.Second
+	stopWait          = 3 * time.Second // below task.shutdown.graceful.timeout.ms
 	writeTimeout      = 10 * time.Second
 	disconnectQuiesce = 250 // milliseconds that paho waits for its outgoing packets
 

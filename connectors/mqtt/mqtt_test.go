@@ -50,7 +50,7 @@ func mosquitto(t *testing.T, password string, lines ...string) *broker {
 		t.Fatal(err)
 	}
 	_, port, _ := net.SplitHostPort(b.addr)
-	conf := "listener " + port + " 127.0.0.1\npersistence true\nautosave_interval 1\nautosave_on_changes true\n" +
+	conf := "listener " + port + " 127.0.0.1\npersistence true\n" +
 		"persistence_location " + b.dir + "/\nmax_queued_messages 0\nuser root\n" + strings.Join(lines, "\n") + "\n"
 	if password == "" {
 		conf += "allow_anonymous true\n"

@@ -299,7 +299,7 @@ func (t *sourceTask) Stop(ctx context.Context) error {
 	if t.client == nil {
 		return nil
 	}
-	err := await(ctx, t.client.Unsubscribe("millrace/none"), pollWait)
+	err := await(ctx, t.client.Unsubscribe("millrace/none"), stopWait)
 	t.client.Disconnect(disconnectQuiesce)
 	t.client = nil
 	if err != nil {
