@@ -32,13 +32,13 @@ func (k *ConfigKey) parse(text string) (any, error) {
 	case ConfigString:
 		return trimmed, nil
 	case ConfigShort:
-		n, err := strconv.ParseInt(trimmed, 10, 16)
+		n, err := strconv.ParseInt(asciiDigits(trimmed), 10, 16)
 		return int16(n), k.numberError(text, err)
 	case ConfigInt:
-		n, err := strconv.ParseInt(trimmed, 10, 32)
+		n, err := strconv.ParseInt(asciiDigits(trimmed), 10, 32)
 		return int32(n), k.numberError(text, err)
 	case ConfigLong:
-		n, err := strconv.ParseInt(trimmed, 10, 64)
+		n, err := strconv.ParseInt(asciiDigits(trimmed), 10, 64)
 		return n, k.numberError(text, err)
 	case ConfigDouble:
 		f, ok := parseJavaFloat(trimmed, 64)

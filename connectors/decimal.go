@@ -12,6 +12,7 @@ const maxDecimalDigits = 1 << 16
 
 // ParseDecimal reads what Java's BigDecimal reads: a sign, digits with or without a point, an exponent.
 func ParseDecimal(text string) (Decimal, bool) {
+	text = asciiDigits(text)
 	mantissa, exponent := text, int64(0)
 	if i := strings.IndexAny(text, "eE"); i >= 0 {
 		digits := strings.TrimPrefix(text[i+1:], "+")
