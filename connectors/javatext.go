@@ -28,14 +28,13 @@ func appendJavaFloat(b []byte, f float64, bits int) []byte {
 	}
 	start := len(b)
 	b = strconv.AppendFloat(b, f, 'e', -1, bits)
+	if bytes.IndexByte(b[start:], '.') < 0 { // Java has two digits at least, and of those the best: 1.4E-45
+		b = strconv.AppendFloat(b[:start], f, 'e', 1, bits)
+	}
 	e := start + bytes.IndexByte(b[start:], 'e')
 	var digits [8]byte
 	exponent := append(digits[:0], b[e+1:]...)
-	b = b[:e]
-	if bytes.IndexByte(b[start:], '.') < 0 {
-		b = append(b, ".0"...)
-	}
-	b = append(b, 'E')
+	b = append(b[:e], 'E')
 	if exponent[0] == '-' {
 		b = append(b, '-')
 	}
