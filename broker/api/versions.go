@@ -1,0 +1,83 @@
+package api
+
+import (
+	"fmt"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// row is one API of the version table.
+type row struct {
+	key kmsg.Key
+	// min and max are advertised in ApiVersions.
+	min, max int16
+	handle   handler
+
+	// serves is the lowest version that is answered, if that is not min: see Produce.
+	serves int16
+}
+
+// rows is the one table of what is served; ApiVersions is made from it. Versions go from Apache Kafka 4's floor to the
+// lower of what Apache Kafka 4.3.1 advertises and what kmsg knows, without holes: older clients do not check ranges
+// version by version.
+//
+// Ranges must agree with each other: topic ids in Fetch 13, Produce 13, OffsetCommit 10 and OffsetFetch 10 need
+// Metadata 12. Clients use the parts of Produce 12 that belong to transactions only when transaction.version 2 is finalized.
+var rows = []row{
+	// librdkafka before 2.11 compresses only if version 0 is in the range; nobody sends it. Like Apache Kafka, refuse it then.
+	{key: kmsg.Produce, min: 0, serves: 3, max: 13, handle: produce},
+	{key: kmsg.Fetch, min: 4, max: 18, handle: fetch},
+	{key: kmsg.ListOffsets, min: 1, max: 11, handle: now((*API).listOffsets)},
+	{key: kmsg.Metadata, min: 0, max: 13, handle: now((*API).metadata)},
+	{key: kmsg.ApiVersions, min: 0, max: 4, handle: now((*API).apiVersions)},
+	{key: kmsg.CreateTopics, min: 2, max: 7, handle: now((*API).createTopics)},
+	{key: kmsg.DeleteTopics, min: 1, max: 6, handle: now((*API).deleteTopics)},
+	{key: kmsg.DeleteRecords, min: 0, max: 2, handle: now((*API).deleteRecords)},
+	{key: kmsg.InitProducerID, min: 0, max: 5, handle: now((*API).initProducerID)},
+	{key: kmsg.OffsetForLeaderEpoch, min: 2, max: 4, handle: now((*API).offsetForLeaderEpoch)},
+	{key: kmsg.DescribeConfigs, min: 1, max: 4, handle: now((*API).describeConfigs)},
+	{key: kmsg.AlterConfigs, min: 0, max: 2, handle: now((*API).alterConfigs)},
+	{key: kmsg.DescribeLogDirs, min: 1, max: 5, handle: now((*API).describeLogDirs)},
+	{key: kmsg.CreatePartitions, min: 0, max: 3, handle: now((*API).createPartitions)},
+	{key: kmsg.IncrementalAlterConfigs, min: 0, max: 1, handle: now((*API).incrementalAlterConfigs)},
+	{key: kmsg.DescribeCluster, min: 0, max: 2, handle: now((*API).describeCluster)},
+	{key: kmsg.DescribeTopicPartitions, min: 0, max: 0, handle: now((*API).describeTopicPartitions)},
+}
+
+// entry is a row with what follows from it.
+type entry struct {
+	row
+	flexible int16 // first version with a flexible header, -1 if there is none
+}
+
+// maxKey bounds the table that requests are looked up in.
+const maxKey = 128
+
+// newTable indexes rows by key. A mistake in rows is a programming error and panics at start.
+func newTable(rows []row) (t [maxKey]*entry) {
+	for _, r := range rows {
+		if r.serves < r.min {
+			r.serves = r.min
+		}
+		req := r.key.Request()
+		if req == nil || r.max > req.MaxVersion() || r.min > r.max || r.key.Int16() >= maxKey || t[r.key.Int16()] != nil {
+			panic(fmt.Sprintf("api: bad version table row for key %d", r.key.Int16()))
+		}
+		e := &entry{row: r, flexible: -1}
+		for v := r.max; v >= 0; v-- {
+			if req.SetVersion(v); req.IsFlexible() {
+				e.flexible = v
+			}
+		}
+		t[r.key.Int16()] = e
+	}
+	return t
+}
+
+// entry returns the table's entry for a key, or nil.
+func (a *API) entry(key int16) *entry {
+	if key < 0 || key >= maxKey {
+		return nil
+	}
+	return a.table[key]
+}
