@@ -108,6 +108,8 @@ type Registration struct {
 	Incarnation [16]byte
 	Rack        string
 	Listeners   []metadata.Listener
+	// CleanLogs says that the broker's last process closed its logs: nothing they held is missing.
+	CleanLogs bool
 }
 
 // ProducerIDs is a block of producer ids that no one else has: First, First+1 ... First+Count-1.

@@ -2,60 +2,301 @@ package controller
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
 	"sync/atomic"
 
 	"millrace/broker/metadata"
+	"millrace/broker/quorum"
 )
 
-// Controller decides and publishes the cluster's metadata on this node. All methods may be called from any
-// goroutine while Run runs.
+// Controller decides and publishes the cluster's metadata on this node. Run is its goroutine; all other methods may be
+// called from any goroutine while Run runs.
 //
 // Every command waits until its records are committed, applied, and seen by every subscriber of this node; its error is
-// ErrNotController, ErrTimeout (the context ended; the change may still happen) or ErrClosed.
+// ErrNotController, ErrTimeout (the context ended; the change may still happen), ErrBusy or ErrClosed.
 type Controller struct {
-	image atomic.Pointer[metadata.Image]
+	cfg         Config
+	decider     decider
+	commands    chan *command
+	done        chan struct{} // closed when Run returns
+	published   atomic.Pointer[metadata.Image]
+	subscribers []func(old, next *metadata.Image)
+
+	// The rest belongs to Run.
+
+	role quorum.Role
+	// image is everything committed, tip is image plus the records in flight: what decisions are based on.
+	image, tip *metadata.Image
+	// inflight are the proposals of role.Term in log order.
+	inflight []*proposal
+}
+
+// command is one call: decide fills in the caller's answer and returns the records it needs. finish, if set, completes
+// the answer from the image that has them.
+type command struct {
+	decide func(d *decider, im *metadata.Image) []metadata.Record
+	finish func(im *metadata.Image)
+	answer chan error
+}
+
+// proposal is one entry on its way, and the commands that are answered when it is committed.
+type proposal struct {
+	records  []metadata.Record
+	commands []*command
+}
+
+// maxCommands is how many waiting commands share one round, and so one sync.
+const maxCommands = 256
+
+// New makes a controller. Subscribe, then call Run.
+func New(cfg Config) (*Controller, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	c := &Controller{
+		cfg:      cfg,
+		decider:  decider{partitions: cfg.NumPartitions, replication: cfg.ReplicationFactor, rand: cfg.Rand},
+		commands: make(chan *command),
+		done:     make(chan struct{}),
+		image:    metadata.NewImage(),
+	}
+	c.tip = c.image
+	c.published.Store(c.image)
+	return c, nil
 }
 
 // Image returns the newest image that every subscriber has seen.
-func (c *Controller) Image() *metadata.Image { return c.image.Load() }
+func (c *Controller) Image() *metadata.Image { return c.published.Load() }
 
 // Subscribe calls f for each change of the image, in order, beginning with the change from an empty image to the
 // present one. Calls come from one goroutine, and a command is answered only after f returned for its change: when
 // CreateTopics returns, the partitions that f opened are there. f must not call commands. Subscribe before Run.
-func (c *Controller) Subscribe(f func(old, next *metadata.Image)) {}
+func (c *Controller) Subscribe(f func(old, next *metadata.Image)) {
+	c.subscribers = append(c.subscribers, f)
+}
 
-// CreateTopics creates topics, each one atomically, and answers in the order of the request; of topics that are named
-// twice one answer refuses all. With validateOnly it checks everything and makes nothing.
-func (c *Controller) CreateTopics(ctx context.Context, topics []NewTopic, validateOnly bool) ([]CreatedTopic, error) {
+// Run decides and publishes until ctx ends. An error means that the log cannot be followed: it holds what this release
+// does not understand, or belongs to another cluster.
+func (c *Controller) Run(ctx context.Context) error {
+	defer close(c.done)
+	for {
+		commands := c.commands
+		if c.role.Leader == 0 || c.role.Leader == c.role.Self && !c.role.Leading {
+			commands = nil // an election is on: let them wait
+		}
+		select {
+		case <-ctx.Done():
+			c.failInflight(ErrClosed)
+			return nil
+		case u := <-c.cfg.Quorum.Updates():
+			if err := c.update(ctx, u); err != nil {
+				c.failInflight(ErrClosed)
+				return err
+			}
+		case cmd := <-commands:
+			c.round(ctx, cmd)
+		}
+	}
+}
+
+// round decides cmd and whatever else is waiting, and proposes the records in one go.
+func (c *Controller) round(ctx context.Context, cmd *command) {
+	if !c.role.Leading {
+		cmd.answer <- ErrNotController
+		return
+	}
+	var proposals []*proposal
+	for range maxCommands {
+		records := cmd.decide(&c.decider, c.tip)
+		if p, err := c.prepare(records, cmd, proposals); err != nil {
+			cmd.answer <- err
+		} else if p != nil {
+			proposals = append(proposals, p)
+		}
+		select {
+		case cmd = <-c.commands:
+			continue
+		default:
+		}
+		break
+	}
+	c.propose(ctx, proposals)
+}
+
+// prepare extends the tip by a command's records. Without records the command waits for what its answer was based on.
+func (c *Controller) prepare(records []metadata.Record, cmd *command, round []*proposal) (*proposal, error) {
+	if len(records) > 0 {
+		tip, err := c.tip.Apply(c.tip.Index()+1, records)
+		if err != nil {
+			return nil, fmt.Errorf("controller decided on records that do not apply: %w", err)
+		}
+		c.tip = tip
+		return &proposal{records, []*command{cmd}}, nil
+	}
+	waitFor := round
+	if len(round) == 0 {
+		waitFor = c.inflight
+	}
+	if len(waitFor) == 0 {
+		c.answer(cmd)
+	} else {
+		p := waitFor[len(waitFor)-1]
+		p.commands = append(p.commands, cmd)
+	}
 	return nil, nil
 }
 
-// DeleteTopics deletes topics with their configs.
-func (c *Controller) DeleteTopics(ctx context.Context, topics []TopicRef) ([]DeletedTopic, error) {
-	return nil, nil
+func (c *Controller) propose(ctx context.Context, proposals []*proposal) {
+	if len(proposals) == 0 {
+		return
+	}
+	data := make([][]byte, len(proposals))
+	for i, p := range proposals {
+		data[i] = metadata.AppendBatch(nil, p.records)
+	}
+	accepted := len(proposals)
+	err := c.cfg.Quorum.Propose(ctx, c.role.Term, data...)
+	if err != nil {
+		accepted = 0
+		if partly, ok := errors.AsType[*quorum.AcceptedError](err); ok {
+			accepted = partly.Accepted
+		}
+	}
+	c.inflight = append(c.inflight, proposals[:accepted]...)
+	if err == nil {
+		return
+	}
+	for _, p := range proposals[accepted:] {
+		p.fail(proposeError(err))
+	}
+	c.tip = c.image
+	for _, p := range c.inflight {
+		// These applied before, in this order, so they do now.
+		if tip, err := c.tip.Apply(c.tip.Index()+1, p.records); err == nil {
+			c.tip = tip
+		}
+	}
 }
 
-// CreatePartitions adds partitions to topics.
-func (c *Controller) CreatePartitions(ctx context.Context, topics []MorePartitions, validateOnly bool) ([]TopicResult, error) {
-	return nil, nil
+func proposeError(err error) error {
+	switch {
+	case errors.Is(err, quorum.ErrNotLeader):
+		return ErrNotController
+	case errors.Is(err, quorum.ErrBusy):
+		return ErrBusy
+	case errors.Is(err, quorum.ErrClosed), errors.Is(err, context.Canceled):
+		return ErrClosed
+	}
+	return err
 }
 
-// AlterConfigs replaces all values of resources.
-func (c *Controller) AlterConfigs(ctx context.Context, changes []ReplaceConfigs, validateOnly bool) ([]ConfigResult, error) {
-	return nil, nil
+func (p *proposal) fail(err error) {
+	for _, cmd := range p.commands {
+		cmd.answer <- err
+	}
 }
 
-// IncrementalAlterConfigs changes single values of resources.
-func (c *Controller) IncrementalAlterConfigs(ctx context.Context, changes []AlterConfigs, validateOnly bool) ([]ConfigResult, error) {
-	return nil, nil
+func (c *Controller) failInflight(err error) {
+	for _, p := range c.inflight {
+		p.fail(err)
+	}
+	c.inflight, c.tip = nil, c.image
 }
 
-// AllocateProducerIDs hands out a block of producer ids.
-func (c *Controller) AllocateProducerIDs(ctx context.Context) (ProducerIDs, error) {
-	return ProducerIDs{}, nil
+func (c *Controller) answer(cmd *command) {
+	if cmd.finish != nil {
+		cmd.finish(c.image)
+	}
+	cmd.answer <- nil
 }
 
-// RegisterBroker registers a broker process and returns its epoch. Its partitions without a leader get one.
-func (c *Controller) RegisterBroker(ctx context.Context, r Registration) (epoch int64, err error) {
-	return 0, nil
+// update applies what the quorum committed, shows it to the subscribers, publishes it, and answers.
+func (c *Controller) update(ctx context.Context, u quorum.Update) error {
+	old := c.image
+	if u.Snapshot != nil {
+		c.image = metadata.NewImage()
+		if len(u.Snapshot.Data) > 0 {
+			var err error
+			if c.image, err = metadata.Restore(u.Snapshot.Index, u.Snapshot.Data); err != nil {
+				return err
+			}
+		}
+	}
+	own := 0
+	for _, e := range u.Entries {
+		records, err := metadata.DecodeBatch(e.Data)
+		if err != nil {
+			return fmt.Errorf("metadata log entry %d: %w", e.Index, err)
+		}
+		if c.image, err = c.image.Apply(e.Index, records); err != nil {
+			return err
+		}
+		if e.Term == c.role.Term && own < len(c.inflight) {
+			own++
+		}
+	}
+	if id := c.image.ClusterID(); id != "" && c.cfg.ClusterID != "" && id != c.cfg.ClusterID {
+		return fmt.Errorf("the metadata log belongs to cluster %s, this node to cluster %s; a data directory of another cluster was put in its place", id, c.cfg.ClusterID)
+	}
+	if c.image != old {
+		for _, f := range c.subscribers {
+			f(old, c.image)
+		}
+		c.published.Store(c.image)
+	}
+	for _, p := range c.inflight[:own] {
+		for _, cmd := range p.commands {
+			c.answer(cmd)
+		}
+	}
+	c.inflight = c.inflight[own:]
+	if len(c.inflight) == 0 {
+		c.tip = c.image
+	}
+	if u.CompactionDue {
+		c.cfg.Quorum.Compact(ctx, max(c.image.Index(), 1), c.image.Snapshot())
+	}
+	if u.Role != nil {
+		return c.changeRole(ctx, *u.Role)
+	}
+	return nil
+}
+
+func (c *Controller) changeRole(ctx context.Context, role quorum.Role) error {
+	if role.Term != c.role.Term || !role.Leading {
+		c.failInflight(ErrNotController)
+	}
+	if role.Leading != c.role.Leading {
+		c.cfg.Logger.Info("controller role changed", "leading", role.Leading, "term", role.Term)
+	}
+	c.role = role
+	if role.Leading && c.image.ClusterID() == "" {
+		return c.formCluster(ctx)
+	}
+	return nil
+}
+
+// formCluster writes the first records of a new cluster.
+func (c *Controller) formCluster(ctx context.Context) error {
+	id := c.cfg.ClusterID
+	if id == "" {
+		var err error
+		if id, err = metadata.NewClusterID(c.cfg.Rand); err != nil {
+			return err
+		}
+	}
+	records := []metadata.Record{&metadata.ClusterRecord{ClusterID: id}}
+	for _, name := range slices.Sorted(maps.Keys(c.cfg.Features)) {
+		records = append(records, &metadata.FeatureRecord{Name: name, Level: c.cfg.Features[name]})
+	}
+	p, err := c.prepare(records, &command{answer: make(chan error, 1)}, nil)
+	if err != nil {
+		return err
+	}
+	c.propose(ctx, []*proposal{p})
+	return nil
 }

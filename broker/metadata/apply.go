@@ -107,7 +107,7 @@ func (r *TopicRecord) apply(b *builder) error {
 	}
 	b.put(&Topic{Name: r.Name, ID: r.ID})
 	b.im.collisions = own(b.base.collisions, b.im.collisions)
-	b.im.collisions[collisionKey(r.Name)] = r.Name
+	b.im.collisions[CollisionKey(r.Name)] = r.Name
 	return nil
 }
 
@@ -121,7 +121,7 @@ func (r *RemoveTopicRecord) apply(b *builder) error {
 	b.im.collisions = own(b.base.collisions, b.im.collisions)
 	delete(b.im.topics, t.Name)
 	delete(b.im.byID, r.ID)
-	delete(b.im.collisions, collisionKey(t.Name))
+	delete(b.im.collisions, CollisionKey(t.Name))
 	if res := TopicResource(t.Name); b.im.configs[res] != nil {
 		b.im.configs = own(b.base.configs, b.im.configs)
 		delete(b.im.configs, res)

@@ -205,3 +205,41 @@ func gzipLevel(v string) string {
 	}
 	return ""
 }
+
+// ValidateTopicConfigs checks the rules that bind several keys of one topic. Each value was parsed before.
+func ValidateTopicConfigs(overrides map[string]string) error {
+	number := func(key string) int64 {
+		def, _ := LookupTopicConfig(key)
+		n, _ := strconv.ParseInt(ResolveTopicConfig(def, overrides, Defaults{}).Value, 10, 64) // parsed before
+		return n
+	}
+	refuse := func(format string, args ...any) error {
+		return &Error{ErrInvalidConfig, fmt.Sprintf(format, args...)}
+	}
+	if low, high := number("min.compaction.lag.ms"), number("max.compaction.lag.ms"); low > high {
+		return refuse("Invalid value %d for configuration min.compaction.lag.ms: must not be above max.compaction.lag.ms (%d)", low, high)
+	}
+	for _, unit := range []string{"ms", "bytes"} {
+		local, total := number("local.retention."+unit), number("retention."+unit)
+		if local != -2 && total != -1 && (local == -1 || local > total) {
+			return refuse("Invalid value %d for configuration local.retention.%s: must not be above retention.%s (%d)", local, unit, unit, total)
+		}
+	}
+	if overrides["remote.storage.enable"] == "true" {
+		return refuse("Invalid value true for configuration remote.storage.enable: this broker has no tiered storage")
+	}
+	return nil
+}
+
+// LookupBrokerConfig returns the topic config that a broker key is the default of. These are the broker keys that can be
+// changed at runtime.
+func LookupBrokerConfig(name string) (*ConfigDef, bool) {
+	for i := range topicConfigs {
+		for _, syn := range topicConfigs[i].Synonyms {
+			if syn.Name == name {
+				return &topicConfigs[i], true
+			}
+		}
+	}
+	return nil, false
+}

@@ -16,7 +16,7 @@ type Image struct {
 
 	topics map[string]*Topic
 	byID   map[TopicID]*Topic
-	// collisions maps a collisionKey to the one topic that has it.
+	// collisions maps a CollisionKey to the one topic that has it.
 	collisions map[string]string
 	brokers    map[BrokerID]*Broker
 	configs    map[ConfigResource]map[string]string
@@ -122,7 +122,7 @@ func (t *Topic) Partition(n int32) *Partition {
 // Collision returns the name of an existing topic that differs from name only in '.' and '_', or "". Such a name
 // cannot be created.
 func (im *Image) Collision(name string) string {
-	if other := im.collisions[collisionKey(name)]; other != name {
+	if other := im.collisions[CollisionKey(name)]; other != name {
 		return other
 	}
 	return ""

@@ -43,6 +43,6 @@ func ValidateTopicName(name string) error {
 	return nil
 }
 
-// collisionKey maps names that differ only in '.' and '_' to the same key: metric names cannot tell them apart, so
+// CollisionKey maps names that differ only in '.' and '_' to the same key: metric names cannot tell them apart, so
 // Kafka refuses the second of such a pair.
-func collisionKey(name string) string { return strings.ReplaceAll(name, ".", "_") }
+func CollisionKey(name string) string { return strings.ReplaceAll(name, ".", "_") }

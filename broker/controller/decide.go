@@ -1,0 +1,91 @@
+package controller
+
+import (
+	"fmt"
+	"io"
+	"slices"
+
+	"millrace/broker/metadata"
+)
+
+// decider turns commands into records. It is pure: everything it knows comes from its fields, the image and the command,
+// and its results depend on nothing else (random ids come from rand).
+type decider struct {
+	partitions  int32
+	replication int16
+	rand        io.Reader
+}
+
+func refuse(kind error, format string, args ...any) error {
+	return &metadata.Error{Kind: kind, Message: fmt.Sprintf(format, args...)}
+}
+
+// repeated returns the keys that occur more than once.
+func repeated[T any, K comparable](items []T, key func(T) K) map[K]bool {
+	count := make(map[K]int, len(items))
+	for _, it := range items {
+		count[key(it)]++
+	}
+	twice := make(map[K]bool)
+	for k, n := range count {
+		if n > 1 {
+			twice[k] = true
+		}
+	}
+	return twice
+}
+
+// place assigns count partitions, numbered from first, round robin over the live brokers. seed moves the start, so that
+// the first partitions of many topics do not all land on one broker.
+func place(live []*metadata.Broker, first, count int32, replication int16, seed int) [][]metadata.BrokerID {
+	out := make([][]metadata.BrokerID, count)
+	for i := range out {
+		replicas := make([]metadata.BrokerID, replication)
+		for r := range replicas {
+			replicas[r] = live[(seed+int(first)+i+r)%len(live)].ID
+		}
+		out[i] = replicas
+	}
+	return out
+}
+
+// checkReplicas checks one manual assignment; width is the number of replicas it must have, 0 for any.
+func checkReplicas(im *metadata.Image, replicas []metadata.BrokerID, width int) error {
+	fault := func(format string, args ...any) error {
+		return refuse(metadata.ErrInvalidReplicaAssignment, format, args...)
+	}
+	if len(replicas) == 0 {
+		return fault("The manual partition assignment includes an empty replica list.")
+	}
+	if width > 0 && len(replicas) != width {
+		return fault("The manual partition assignment includes a partition with %d replica(s), but the others have %d replica(s).", len(replicas), width)
+	}
+	for i, id := range replicas {
+		if im.Broker(id) == nil {
+			return fault("The manual partition assignment includes broker %d, but no such broker is registered.", id)
+		}
+		if slices.Contains(replicas[:i], id) {
+			return fault("The manual partition assignment includes the broker %d more than once.", id)
+		}
+	}
+	if len(liveOf(im, replicas)) == 0 {
+		return fault("All brokers in the manual partition assignment %v are fenced.", replicas)
+	}
+	return nil
+}
+
+func liveOf(im *metadata.Image, ids []metadata.BrokerID) []metadata.BrokerID {
+	var live []metadata.BrokerID
+	for _, id := range ids {
+		if b := im.Broker(id); b != nil && !b.Fenced {
+			live = append(live, id)
+		}
+	}
+	return live
+}
+
+// newPartition is the first record of a partition: led by its first live replica, all live ones in sync.
+func newPartition(im *metadata.Image, topic metadata.TopicID, n int32, replicas []metadata.BrokerID) *metadata.PartitionRecord {
+	isr := liveOf(im, replicas)
+	return &metadata.PartitionRecord{Topic: topic, Partition: n, Leader: isr[0], Replicas: replicas, ISR: isr}
+}
