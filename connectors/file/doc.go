@@ -11,7 +11,7 @@
 //	resume.go    where reading goes on after a restart
 //	stdin.go     standard input, read by one goroutine of the process
 //	sink.go      the sink connector and its task
-//	text.go      values as text, as Java prints them
+//	sync.go      data onto the disk
 //
 // # Source
 //

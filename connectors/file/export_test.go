@@ -9,9 +9,6 @@ func SetStdin(r io.Reader) (restore func()) {
 	return func() { stdin = old }
 }
 
-// AppendText is appendText.
-var AppendText = appendText
-
 // Lines splits data, read in pieces of size, and returns the lines, the bytes they took and the unterminated rest.
 func Lines(data []byte, size int) (lines []string, taken int, rest string) {
 	var s splitter

@@ -96,7 +96,7 @@ func (t *sinkTask) Put(_ context.Context, records []connectors.SinkRecord) error
 		}
 	}
 	for i := range records {
-		t.buf = appendText(t.buf, records[i].ValueSchema, records[i].Value)
+		t.buf = connectors.AppendText(t.buf, records[i].Value)
 		t.buf = append(t.buf, '\n')
 		if len(t.buf) >= writeSize {
 			if err := t.write(); err != nil {

@@ -1,15 +1,12 @@
 package file_test
 
 import (
-	"math/big"
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"millrace/connectors"
 	"millrace/connectors/connectortest"
-	"millrace/connectors/file"
 )
 
 func TestSink(t *testing.T) {
@@ -69,21 +66,4 @@ func TestSink(t *testing.T) {
 			t.Error("stop hides that lines were not written")
 		}
 	})
-}
-
-func TestText(t *testing.T) {
-	for want, value := range map[string]any{
-		"null": nil, "true": true, "-3": int8(-3), "300": int16(300), "1.0E10": 1e10, "1.5": float32(1.5),
-		"[1, null, x]":                 []any{int32(1), nil, "x"},
-		"Thu Jan 01 00:00:00 UTC 1970": time.UnixMilli(0),
-		"12.34":                        connectors.Decimal{Unscaled: big.NewInt(1234), Scale: 2},
-		"-0.001":                       connectors.Decimal{Unscaled: big.NewInt(-1), Scale: 3},
-		"1E-7":                         connectors.Decimal{Unscaled: big.NewInt(1), Scale: 7},
-		"1.23E+5":                      connectors.Decimal{Unscaled: big.NewInt(123), Scale: -3},
-		"5":                            connectors.Decimal{Unscaled: big.NewInt(5)},
-	} {
-		if got := string(file.AppendText(nil, nil, value)); got != want {
-			t.Errorf("%#v is %q, want %q", value, got, want)
-		}
-	}
 }
