@@ -1,0 +1,181 @@
+package broker
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Config opens a Broker. Start from DefaultConfig or ParseConfig.
+type Config struct {
+	// NodeID is node.id (or broker.id): this node's id in its cluster, 0 or above. A data directory belongs to one id for
+	// ever. Default 1.
+	NodeID int32
+	// DataDir is log.dirs (or log.dir): where everything is kept. It is made if missing and locked while the broker runs.
+	// Default "data".
+	DataDir string
+	// ClusterID is the cluster the data directory must belong to. Empty, the default: whichever it does, or a new one.
+	ClusterID string
+	// Rack is broker.rack, which is told to clients. Default none.
+	Rack string
+
+	// Listeners are listeners with advertised.listeners. Default PLAINTEXT at 127.0.0.1:9092: nobody on another machine
+	// can connect unless this says so.
+	Listeners []Listener
+	// MaxRequestBytes is socket.request.max.bytes: connections that announce a larger request are closed. Default 100 MiB.
+	MaxRequestBytes int32
+	// MaxConnections and MaxConnectionsPerIP are max.connections and max.connections.per.ip; 0 is no limit, the default.
+	MaxConnections, MaxConnectionsPerIP int
+	// ConnectionsMaxIdle is connections.max.idle.ms: idle connections are closed after it, below 0 never. Default 10 min.
+	ConnectionsMaxIdle time.Duration
+	// SendBuffer and ReceiveBuffer are socket.send.buffer.bytes and socket.receive.buffer.bytes. 0, the default, leaves
+	// them to the system.
+	SendBuffer, ReceiveBuffer int
+
+	// NumPartitions is num.partitions, for topics made without a count. Default 1.
+	NumPartitions int32
+	// ReplicationFactor is default.replication.factor. Default 1.
+	ReplicationFactor int16
+	// AutoCreateTopics is auto.create.topics.enable: clients that ask for a missing topic make it. Default true.
+	AutoCreateTopics bool
+	// FetchMaxBytes is fetch.max.bytes, the most one fetch is answered with. Default 55 MiB; answers are never above 8 MiB.
+	FetchMaxBytes int32
+	// FetchSessions is max.incremental.fetch.session.cache.slots. Default 1000.
+	FetchSessions int
+
+	// RetentionCheckInterval is log.retention.check.interval.ms. Default 5 min.
+	RetentionCheckInterval time.Duration
+	// CheckpointInterval is log.flush.offset.checkpoint.interval.ms: how often recovery points are written. Default 60 s.
+	CheckpointInterval time.Duration
+	// CleanerBackoff is log.cleaner.backoff.ms. Default 15 s.
+	CleanerBackoff time.Duration
+	// CleanerBufferBytes is log.cleaner.dedupe.buffer.size, the memory of compaction. Default and most 16 MiB.
+	CleanerBufferBytes int64
+
+	// Static are the keys, as Kafka spells them, that were set explicitly. Keys such as log.retention.hours take effect
+	// through it: they are the defaults of topic configs, and DescribeConfigs shows them.
+	Static map[string]string
+
+	// Logger gets the broker's log lines. nil: none.
+	Logger *slog.Logger
+	// Registerer gets the broker's metrics. nil: none.
+	Registerer prometheus.Registerer
+}
+
+// Listener is one address clients connect to.
+type Listener struct {
+	// Name is Kafka's listener name. Default PLAINTEXT.
+	Name string
+	// Address is host:port to listen at. An empty host is all interfaces, port 0 a free one.
+	Address string
+	// Advertised is the host:port clients are told to connect to; empty is Address. Port 0 is the port that was found.
+	Advertised string
+}
+
+// DefaultConfig is what a properties file without any key gives.
+func DefaultConfig() Config {
+	return Config{
+		NodeID:                 1,
+		DataDir:                "data",
+		Listeners:              []Listener{{Name: "PLAINTEXT", Address: "127.0.0.1:9092"}},
+		MaxRequestBytes:        100 << 20,
+		ConnectionsMaxIdle:     10 * time.Minute,
+		NumPartitions:          1,
+		ReplicationFactor:      1,
+		AutoCreateTopics:       true,
+		FetchMaxBytes:          55 << 20,
+		FetchSessions:          1000,
+		RetentionCheckInterval: 5 * time.Minute,
+		CheckpointInterval:     time.Minute,
+		CleanerBackoff:         15 * time.Second,
+		CleanerBufferBytes:     16 << 20,
+	}
+}
+
+// Validate names everything that is wrong with c. Each mistake is a *KeyError.
+func (c Config) Validate() error {
+	var errs []error
+	wrong := func(key string, value any, rule string) {
+		errs = append(errs, &KeyError{Key: key, Value: fmt.Sprint(value), Rule: rule})
+	}
+	if c.NodeID < 0 {
+		wrong("node.id", c.NodeID, "must be at least 0")
+	}
+	if c.DataDir == "" {
+		wrong("log.dirs", c.DataDir, "must name a directory")
+	}
+	if len(c.Listeners) == 0 {
+		wrong("listeners", "", "must name at least one listener")
+	}
+	names, addresses := map[string]bool{}, map[string]bool{}
+	for _, l := range c.Listeners {
+		if l.Name == "" || names[l.Name] {
+			wrong("listeners", l.Name, "every listener must have a name of its own")
+		}
+		names[l.Name] = true
+		_, port, err := net.SplitHostPort(l.Address)
+		switch {
+		case err != nil:
+			wrong("listeners", l.Address, "must be host:port")
+		case !isPort(port):
+			wrong("listeners", l.Address, "port must be 0 to 65535")
+		case port != "0" && addresses[l.Address]:
+			wrong("listeners", l.Address, "every listener must have an address of its own")
+		}
+		addresses[l.Address] = true
+		if err := checkAdvertised(l); err != "" {
+			wrong("advertised.listeners", l.Advertised, err)
+		}
+	}
+	if c.NumPartitions < 1 {
+		wrong("num.partitions", c.NumPartitions, "must be at least 1")
+	}
+	if c.ReplicationFactor < 1 {
+		wrong("default.replication.factor", c.ReplicationFactor, "must be at least 1")
+	}
+	return errors.Join(errs...)
+}
+
+// checkAdvertised returns the rule that an advertised address breaks, or "".
+func checkAdvertised(l Listener) string {
+	if l.Advertised == "" {
+		return ""
+	}
+	host, port, err := net.SplitHostPort(l.Advertised)
+	switch {
+	case err != nil:
+		return "must be host:port"
+	case !isPort(port):
+		return "port must be 0 to 65535"
+	case host == "" || net.ParseIP(host).IsUnspecified():
+		return "must be an address that clients can connect to, not all interfaces"
+	}
+	return ""
+}
+
+func isPort(s string) bool {
+	_, err := strconv.ParseUint(s, 10, 16)
+	return err == nil
+}
+
+// KeyError is one mistake in a configuration.
+type KeyError struct {
+	Key, Value string
+	// Rule says what is asked for.
+	Rule string
+	// Nearest is the known key that an unknown one most likely means; empty if there is none, or the key is known.
+	Nearest string
+}
+
+func (e *KeyError) Error() string {
+	s := fmt.Sprintf("%s: %s, got %q", e.Key, e.Rule, e.Value)
+	if e.Nearest != "" {
+		s += fmt.Sprintf("; did you mean %s?", e.Nearest)
+	}
+	return s
+}

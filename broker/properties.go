@@ -1,0 +1,274 @@
+package broker
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"millrace/broker/internal/brokerkeys"
+	"millrace/broker/metadata"
+)
+
+// ParseConfig reads the keys of an Apache Kafka server.properties file. Keys that Kafka has and this broker does not need
+// are accepted. All mistakes are reported at once, each as a *KeyError in the joined error; the Config is usable only
+// without any.
+func ParseConfig(props map[string]string) (Config, error) {
+	p := parser{props: props, cfg: DefaultConfig()}
+	for _, name := range slices.Sorted(maps.Keys(props)) {
+		p.checkKey(name)
+	}
+	if len(p.errs) == 0 {
+		p.fill()
+	}
+	if len(p.errs) == 0 {
+		if err := p.cfg.Validate(); err != nil {
+			p.errs = append(p.errs, err)
+		}
+	}
+	return p.cfg, errors.Join(p.errs...)
+}
+
+// obsolete keys belong to ZooKeeper, which neither Apache Kafka 4 nor this broker has. Their values do not matter.
+const obsolete = "zookeeper."
+
+// Obsolete lists the keys of props that are not needed any more, sorted, for one log line.
+func Obsolete(props map[string]string) []string {
+	var names []string
+	for name := range props {
+		if strings.HasPrefix(name, obsolete) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+type parser struct {
+	props map[string]string
+	cfg   Config
+	errs  []error
+}
+
+func (p *parser) wrong(key, rule string) {
+	p.errs = append(p.errs, &KeyError{Key: key, Value: p.props[key], Rule: rule})
+}
+
+// checkKey checks that a key is known and its value has the right type and range.
+func (p *parser) checkKey(name string) {
+	value := p.props[name]
+	if strings.HasPrefix(name, obsolete) {
+		return
+	}
+	bare := name
+	if rest, ok := strings.CutPrefix(name, "listener.name."); ok { // per listener: listener.name.<name>.<key>
+		if _, key, ok := strings.Cut(rest, "."); ok {
+			if bare = key; strings.HasPrefix(key, "plain.") || strings.HasPrefix(key, "scram-") || strings.HasPrefix(key, "oauthbearer.") {
+				return
+			}
+		}
+	}
+	key, ok := brokerkeys.Lookup(bare)
+	if !ok {
+		p.errs = append(p.errs, &KeyError{Key: name, Value: value, Rule: "unknown key", Nearest: brokerkeys.Nearest(name)})
+		return
+	}
+	if rule := key.Check(value); rule != "" {
+		p.wrong(name, rule)
+		return
+	}
+	if bare == name {
+		p.static(name, value)
+	}
+}
+
+// static notes an explicit value, and checks it as the topic config whose default it is.
+func (p *parser) static(name, value string) {
+	value = strings.TrimSpace(value)
+	if p.cfg.Static == nil {
+		p.cfg.Static = make(map[string]string)
+	}
+	p.cfg.Static[name] = value
+	for _, def := range metadata.TopicConfigs() {
+		for _, syn := range def.Synonyms {
+			if syn.Name != name {
+				continue
+			}
+			// Values with a unit, such as log.retention.hours, are converted before the topic's rule applies.
+			if syn.Unit > 1 {
+				return
+			}
+			if _, err := def.Parse(value); err != nil {
+				p.wrong(name, err.Error())
+			}
+			return
+		}
+	}
+}
+
+// fill sets the fields of the Config. All keys are known and well formed by now.
+func (p *parser) fill() {
+	c := &p.cfg
+	setInt(p, "broker.id", &c.NodeID)
+	setInt(p, "node.id", &c.NodeID)
+	if id, ok := p.props["node.id"]; ok && p.has("broker.id") && id != p.props["broker.id"] {
+		p.wrong("broker.id", fmt.Sprintf("must equal node.id, which is %s", id))
+	}
+	p.dataDir()
+	if rack, ok := p.props["broker.rack"]; ok {
+		c.Rack = rack
+	}
+	p.listeners()
+	p.cluster()
+	setInt(p, "socket.request.max.bytes", &c.MaxRequestBytes)
+	setInt(p, "max.connections", &c.MaxConnections)
+	setInt(p, "max.connections.per.ip", &c.MaxConnectionsPerIP)
+	setMillis(p, "connections.max.idle.ms", &c.ConnectionsMaxIdle)
+	setInt(p, "socket.send.buffer.bytes", &c.SendBuffer)
+	setInt(p, "socket.receive.buffer.bytes", &c.ReceiveBuffer)
+	setInt(p, "num.partitions", &c.NumPartitions)
+	setInt(p, "default.replication.factor", &c.ReplicationFactor)
+	setInt(p, "fetch.max.bytes", &c.FetchMaxBytes)
+	setInt(p, "max.incremental.fetch.session.cache.slots", &c.FetchSessions)
+	setMillis(p, "log.retention.check.interval.ms", &c.RetentionCheckInterval)
+	setMillis(p, "log.flush.offset.checkpoint.interval.ms", &c.CheckpointInterval)
+	setMillis(p, "log.cleaner.backoff.ms", &c.CleanerBackoff)
+	setInt(p, "log.cleaner.dedupe.buffer.size", &c.CleanerBufferBytes)
+	c.CleanerBufferBytes = min(c.CleanerBufferBytes, 16<<20)
+	if v, ok := p.props["auto.create.topics.enable"]; ok {
+		c.AutoCreateTopics = strings.EqualFold(strings.TrimSpace(v), "true")
+	}
+	p.refuse()
+}
+
+// refuse names keys whose meaning would be lost silently, to the harm of whoever relies on it.
+func (p *parser) refuse() {
+	if v := strings.TrimSpace(p.props["authorizer.class.name"]); v != "" {
+		p.wrong("authorizer.class.name", "there are no access control lists; leave it out to let every client do everything")
+	}
+	if strings.EqualFold(strings.TrimSpace(p.props["remote.log.storage.system.enable"]), "true") {
+		p.wrong("remote.log.storage.system.enable", "there is no tiered storage; must be false")
+	}
+}
+
+func (p *parser) has(key string) bool {
+	_, ok := p.props[key]
+	return ok
+}
+
+func (p *parser) dataDir() {
+	key := "log.dirs"
+	if !p.has(key) {
+		key = "log.dir"
+	}
+	if !p.has(key) {
+		return
+	}
+	dirs := metadata.SplitList(p.props[key])
+	if len(dirs) != 1 || dirs[0] == "" {
+		p.wrong(key, "must name one directory")
+		return
+	}
+	p.cfg.DataDir = dirs[0]
+}
+
+// listeners reads listeners, advertised.listeners and what says which security protocol each has.
+func (p *parser) listeners() {
+	controllers := metadata.SplitList(p.props["controller.listener.names"])
+	if p.has("listeners") {
+		p.cfg.Listeners = nil
+		for _, e := range p.endpoints("listeners") {
+			if !slices.Contains(controllers, e.name) {
+				p.cfg.Listeners = append(p.cfg.Listeners, Listener{Name: e.name, Address: e.address})
+			}
+		}
+	}
+	for _, e := range p.endpoints("advertised.listeners") {
+		at := slices.IndexFunc(p.cfg.Listeners, func(l Listener) bool { return l.Name == e.name })
+		switch {
+		case at >= 0:
+			p.cfg.Listeners[at].Advertised = e.address
+		case !slices.Contains(controllers, e.name):
+			p.wrong("advertised.listeners", fmt.Sprintf("listener %s is not among listeners", e.name))
+		}
+	}
+	protocols := map[string]string{"PLAINTEXT": "PLAINTEXT", "SSL": "SSL", "SASL_PLAINTEXT": "SASL_PLAINTEXT", "SASL_SSL": "SASL_SSL"}
+	for _, pair := range metadata.SplitList(p.props["listener.security.protocol.map"]) {
+		name, protocol, ok := strings.Cut(pair, ":")
+		if !ok {
+			p.wrong("listener.security.protocol.map", "must be a list of NAME:PROTOCOL")
+			return
+		}
+		protocols[strings.ToUpper(name)] = strings.ToUpper(protocol)
+	}
+	for _, l := range p.cfg.Listeners {
+		switch protocol, ok := protocols[l.Name]; {
+		case !ok:
+			p.wrong("listeners", fmt.Sprintf("listener %s has no entry in listener.security.protocol.map", l.Name))
+		case protocol != "PLAINTEXT":
+			p.wrong("listeners", fmt.Sprintf("listener %s has security protocol %s; only PLAINTEXT is served", l.Name, protocol))
+		}
+	}
+}
+
+type endpoint struct{ name, address string }
+
+// endpoints reads a list of NAME://host:port.
+func (p *parser) endpoints(key string) []endpoint {
+	var out []endpoint
+	for _, e := range metadata.SplitList(p.props[key]) {
+		name, address, ok := strings.Cut(e, "://")
+		_, port, err := net.SplitHostPort(address)
+		if !ok || name == "" || err != nil || !isPort(port) {
+			p.wrong(key, "must be a list of NAME://host:port")
+			return nil
+		}
+		out = append(out, endpoint{strings.ToUpper(name), address})
+	}
+	return out
+}
+
+// cluster accepts the keys that make a node a cluster of its own, and refuses those that name other nodes.
+func (p *parser) cluster() {
+	if roles := metadata.SplitList(p.props["process.roles"]); len(roles) > 0 && !slices.Contains(roles, "broker") {
+		p.wrong("process.roles", "must contain broker; a node is broker and controller in one")
+	}
+	if voters := metadata.SplitList(p.props["controller.quorum.voters"]); len(voters) > 1 {
+		p.wrong("controller.quorum.voters", "only one voter, this node, is served")
+	} else if len(voters) == 1 {
+		id, _, _ := strings.Cut(voters[0], "@")
+		if n, err := strconv.ParseInt(id, 10, 32); err != nil || int32(n) != p.cfg.NodeID {
+			p.wrong("controller.quorum.voters", fmt.Sprintf("must be this node, id %d, as id@host:port", p.cfg.NodeID))
+		}
+	}
+	if servers := metadata.SplitList(p.props["controller.quorum.bootstrap.servers"]); len(servers) > 1 {
+		p.wrong("controller.quorum.bootstrap.servers", "only one server, this node, is served")
+	}
+}
+
+func setInt[T int | int16 | int32 | int64](p *parser, key string, field *T) {
+	v, ok := p.props[key]
+	if !ok {
+		return
+	}
+	n, err := strconv.ParseInt(strings.TrimSpace(v), 10, 64)
+	if err != nil || int64(T(n)) != n {
+		p.wrong(key, "out of range")
+		return
+	}
+	*field = T(n)
+}
+
+func setMillis(p *parser, key string, field *time.Duration) {
+	var n int64
+	if !p.has(key) {
+		return
+	}
+	setInt(p, key, &n)
+	const most = int64(1<<63-1) / int64(time.Millisecond)
+	*field = time.Duration(min(n, most)) * time.Millisecond
+}
