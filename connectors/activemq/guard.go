@@ -21,9 +21,9 @@ type guard struct {
 	maxBody int64
 
 	state   guardState
-	line    int                         // bytes of the current line
+	line    int                          // bytes of the current line
 	head    [len("content-length:")]byte // its first bytes
-	digits  []byte                      // the value of content-length
+	digits  []byte                       // the value of content-length
 	headers int
 	length  int64 // of the body; -1 is up to a NUL
 	body    int64 // bytes of the body passed

@@ -247,11 +247,13 @@ func setExponent(f *failover, v string) error {
 }
 
 func setPriority(f *failover, v string) error {
-	var p failover
-	if err := p.parse(v, 0); err != nil {
-		return err
-	}
-	for _, e := range p.endpoints {
+	for part := range strings.SplitSeq(v, ",") {
+		part = strings.TrimSpace(part)
+		scheme, _, _ := strings.Cut(part, ":")
+		e, err := parseEndpoint(strings.ToLower(scheme), part)
+		if err != nil {
+			return err
+		}
 		f.priority = append(f.priority, e.address())
 	}
 	return nil
@@ -348,4 +350,20 @@ func closing(text string) int {
 		}
 	}
 	return -1
+}
+
+// prefetch returns the prefetch that the URI's options ask for, 0 if they do not.
+func (f *failover) prefetch(topic bool) int {
+	specific := "jms.prefetchPolicy.queuePrefetch"
+	if topic {
+		specific = "jms.prefetchPolicy.topicPrefetch"
+	}
+	for _, e := range f.endpoints {
+		for _, name := range []string{specific, "jms.prefetchPolicy.all"} {
+			if n, err := strconv.Atoi(e.query.Get(name)); err == nil && n > 0 && n <= maxPrefetch {
+				return n
+			}
+		}
+	}
+	return 0
 }

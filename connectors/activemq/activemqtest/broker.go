@@ -1,0 +1,227 @@
+// Package activemqtest runs a real ActiveMQ Classic, as Debian's package activemq installs it, for tests and measurements.
+package activemqtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+const jar = "/usr/share/activemq/bin/activemq.jar"
+
+// User and Password are accepted by every Broker, as is nobody at all.
+const (
+	User     = "millrace"
+	Password = `colon:back\slash`
+)
+
+// MaxData is the largest body that a Broker takes, in bytes.
+const MaxData = 8 << 20
+
+// A Broker is a running ActiveMQ with one STOMP and one OpenWire connector on loopback ports.
+type Broker struct {
+	Stomp    string // host:port
+	OpenWire string // host:port
+	dir      string
+	cmd      *exec.Cmd
+	exited   chan struct{}
+}
+
+// Installed reports whether ActiveMQ and Java are there.
+func Installed() bool {
+	_, err := os.Stat(jar)
+	_, java := exec.LookPath("java")
+	return err == nil && java == nil
+}
+
+// Start runs a broker with its files under dir, on free ports, and waits until it answers. If dir was used before, the messages
+// in its queues are there again.
+func Start(ctx context.Context, dir string) (*Broker, error) {
+	if !Installed() {
+		return nil, errors.New("ActiveMQ is not installed; apt-get install activemq default-jre-headless")
+	}
+	b := &Broker{dir: dir}
+	for _, addr := range []*string{&b.Stomp, &b.OpenWire} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, err
+		}
+		*addr = l.Addr().String()
+		if err := l.Close(); err != nil {
+			return nil, err
+		}
+	}
+	return b, b.Restart(ctx)
+}
+
+// Restart runs a stopped broker again, on the same ports and files.
+func (b *Broker) Restart(ctx context.Context) error {
+	config := filepath.Join(b.dir, "activemq.xml")
+	if err := os.MkdirAll(b.dir, 0o755); err != nil {
+		return err
+	}
+	replace := strings.NewReplacer("$dir", b.dir, "$stomp", b.Stomp, "$openwire", b.OpenWire, "$user", User, "$password", Password,
+		"$max", fmt.Sprint(MaxData))
+	if err := os.WriteFile(config, []byte(replace.Replace(configXML)), 0o644); err != nil {
+		return err
+	}
+	log, err := os.Create(filepath.Join(b.dir, "out.log"))
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	b.cmd = exec.Command("java", "-Xms64m", "-Xmx512m", "-XX:+UseSerialGC", "-Xshare:auto", "-XX:TieredStopAtLevel=1",
+		"-Dactivemq.home=/usr/share/activemq", "-Dactivemq.base="+b.dir, "-Dactivemq.conf="+b.dir, "-Dactivemq.data="+b.dir,
+		"-Djava.io.tmpdir="+b.dir, "-Dorg.apache.activemq.UseDedicatedTaskRunner=false",
+		"-jar", jar, "start", "xbean:file:"+config)
+	if os.Getenv("ACTIVEMQ_JIT") == "full" { // for measurements
+		b.cmd.Args = append(b.cmd.Args[:5:5], b.cmd.Args[6:]...)
+	}
+	b.cmd.Stdout, b.cmd.Stderr = log, log
+	// The broker does not outlive a test that is killed.
+	b.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := b.cmd.Start(); err != nil {
+		return err
+	}
+	exited := make(chan struct{})
+	b.exited = exited
+	cmd := b.cmd
+	go func() {
+		defer close(exited)
+		// How it ended shows in the log.
+		_ = cmd.Wait()
+	}()
+	return b.await(ctx)
+}
+
+func (b *Broker) await(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	ticker := time.NewTicker(50 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		conn, err := net.Dial("tcp", b.Stomp)
+		if err == nil {
+			return conn.Close()
+		}
+		select {
+		case <-ticker.C:
+		case <-b.exited:
+			return fmt.Errorf("ActiveMQ ended: %s", b.Log())
+		case <-ctx.Done():
+			b.Kill()
+			return fmt.Errorf("ActiveMQ does not answer at %s: %s", b.Stomp, b.Log())
+		}
+	}
+}
+
+// Log returns the end of what the broker wrote.
+func (b *Broker) Log() string {
+	text, err := os.ReadFile(filepath.Join(b.dir, "out.log"))
+	if err != nil {
+		return err.Error()
+	}
+	return string(text[max(0, len(text)-2000):])
+}
+
+// Stop ends the broker in order.
+func (b *Broker) Stop() { b.signal(syscall.SIGTERM) }
+
+// Kill ends the broker as kill -9 does.
+func (b *Broker) Kill() { b.signal(syscall.SIGKILL) }
+
+func (b *Broker) signal(s os.Signal) {
+	// It fails only for a process that has ended.
+	_ = b.cmd.Process.Signal(s)
+	<-b.exited
+}
+
+var shared struct {
+	sync.Mutex
+	broker *Broker
+	dir    string
+}
+
+// Shared returns the broker that the tests of a package share; TestMain calls StopShared at the end. Without ActiveMQ the test
+// is skipped, or fails where the environment has CI.
+func Shared(t testing.TB) *Broker {
+	t.Helper()
+	need(t)
+	shared.Lock()
+	defer shared.Unlock()
+	if shared.broker == nil {
+		dir, err := os.MkdirTemp("", "activemq")
+		if err != nil {
+			t.Fatal(err)
+		}
+		shared.dir = dir
+		b, err := Start(context.Background(), dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		shared.broker = b
+	}
+	return shared.broker
+}
+
+// New returns a broker of the test's own, which is stopped at its end.
+func New(t testing.TB) *Broker {
+	t.Helper()
+	need(t)
+	b, err := Start(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.Kill)
+	return b
+}
+
+func need(t testing.TB) {
+	t.Helper()
+	if Installed() {
+		return
+	}
+	if os.Getenv("CI") != "" {
+		t.Fatal("ActiveMQ is not installed, and CI needs it: apt-get install activemq default-jre-headless")
+	}
+	t.Skip("SKIPPED: ActiveMQ is not installed; apt-get install activemq default-jre-headless")
+}
+
+// StopShared ends the shared broker and removes its files.
+func StopShared() error {
+	shared.Lock()
+	defer shared.Unlock()
+	if shared.broker == nil {
+		return nil
+	}
+	shared.broker.Kill()
+	shared.broker = nil
+	return os.RemoveAll(shared.dir)
+}
+
+const configXML = `<beans xmlns="http://www.springframework.org/schema/beans" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"
+  xsi:schemaLocation="http://www.springframework.org/schema/beans http://www.springframework.org/schema/beans/spring-beans-2.0.xsd
+    http://activemq.apache.org/schema/core http://activemq.apache.org/schema/core/activemq-core.xsd">
+  <broker xmlns="http://activemq.apache.org/schema/core" useJmx="false" brokerName="test" dataDirectory="$dir">
+    <persistenceAdapter><kahaDB directory="$dir/kahadb"/></persistenceAdapter>
+    <plugins>
+      <simpleAuthenticationPlugin anonymousAccessAllowed="true">
+        <users><authenticationUser username="$user" password="$password" groups="users"/></users>
+      </simpleAuthenticationPlugin>
+    </plugins>
+    <transportConnectors>
+      <transportConnector name="stomp" uri="stomp://$stomp?wireFormat.maxDataLength=$max"/>
+      <transportConnector name="openwire" uri="tcp://$openwire"/>
+    </transportConnectors>
+  </broker>
+</beans>
+`

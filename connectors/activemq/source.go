@@ -1,0 +1,220 @@
+package activemq
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/go-stomp/stomp/v3/frame"
+
+	"millrace/connectors"
+)
+
+// source is the source connector. The tasks of a queue compete for its messages; a topic has one task.
+type source struct {
+	config map[string]string
+	parsed *sourceConfig
+	log    connectors.Logger
+}
+
+var (
+	_ connectors.Source               = (*source)(nil)
+	_ connectors.ConfigValidator      = (*source)(nil)
+	_ connectors.ExactlyOnceSupporter = (*source)(nil)
+)
+
+func (s *source) Start(ctx connectors.ConnectorContext, config map[string]string) error {
+	parsed, err := parseSource(config)
+	if err != nil {
+		return err
+	}
+	s.config, s.parsed, s.log = config, parsed, ctx.Logger()
+	parsed.describe(s.log)
+	if _, ok := config["topics"]; ok {
+		s.log.Info("topics is taken as the topic to write to; a source's own key for it is topic", "topic", parsed.topic.String())
+	}
+	return nil
+}
+
+func (s *source) TaskConfigs(maxTasks int) ([]map[string]string, error) {
+	if s.parsed.destination.topic && maxTasks > 1 {
+		s.log.Warn("every subscriber of a topic gets all its messages, so one task reads it; "+
+			"the consumer queue of a virtual topic can be shared", "destination", s.parsed.destination.stomp(), "tasks.max", maxTasks)
+		maxTasks = 1
+	}
+	configs := make([]map[string]string, maxTasks)
+	for i := range configs {
+		configs[i] = s.config
+	}
+	return configs, nil
+}
+
+func (s *source) NewTask() connectors.SourceTask { return new(sourceTask) }
+
+func (s *source) Stop() error { return nil }
+
+// ValidateConfig adds what only several keys together show.
+func (s *source) ValidateConfig(config map[string]string, values []*connectors.ConfigValue) {
+	_, err := parseSource(config)
+	addError(values, err)
+}
+
+// ExactlyOnceSupport is not given: a queue has no positions to go back to.
+func (s *source) ExactlyOnceSupport(map[string]string) (connectors.ExactlyOnceSupport, error) {
+	return connectors.ExactlyOnceUnsupported, nil
+}
+
+const pollTime = time.Second
+
+// sourceTask is one consumer.
+type sourceTask struct {
+	config *sourceConfig
+	link   *link
+	window *window
+	log    connectors.Logger
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+	warned bool // of an empty message
+}
+
+var _ connectors.RecordCommitter = (*sourceTask)(nil)
+
+func (t *sourceTask) Start(ctx context.Context, tc connectors.SourceTaskContext, config map[string]string) error {
+	parsed, err := parseSource(config)
+	if err != nil {
+		return err
+	}
+	t.config, t.log, t.window = parsed, tc.Logger(), newWindow()
+	clientID := parsed.clientID
+	switch {
+	case clientID != "" && tc.TaskID() > 0:
+		clientID += "-" + strconv.Itoa(tc.TaskID())
+	case clientID == "" && parsed.subscription != "":
+		clientID = tc.ConnectorName()
+	}
+	t.link = newLink(parsed.connection, clientID, parsed.prefetch, t.log)
+	t.link.setup = t.subscribe
+	ctx, t.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	t.wg.Go(func() { t.link.run(ctx) })
+	return nil
+}
+
+// subscribe asks for messages. The receipt tells of a refusal before the first message comes.
+func (t *sourceTask) subscribe(ctx context.Context, s *session) error {
+	c := t.config
+	ack := "client"
+	if c.individual {
+		ack = "client-individual"
+	}
+	f := frame.New(frame.SUBSCRIBE, frame.Id, "1", frame.Destination, c.destination.stomp(), frame.Ack, ack,
+		"activemq.prefetchSize", strconv.Itoa(c.prefetch))
+	if c.selector != "" {
+		f.Header.Add("selector", c.selector)
+	}
+	if c.subscription != "" {
+		f.Header.Add("activemq.subscriptionName", c.subscription)
+		f.Header.Add("durable-subscription-name", c.subscription)
+	}
+	if c.exclusive {
+		f.Header.Add("activemq.exclusive", "true")
+	}
+	if c.transform != "" {
+		f.Header.Add("transformation", c.transform)
+	}
+	if s.artemis {
+		addressArtemis(f, "subscription-type")
+		// Artemis counts bytes, and takes the prefetch for bytes too.
+		f.Header.Add("consumer-window-size", strconv.Itoa(min(c.prefetch*4096, 8<<20)))
+		f.Header.Del("activemq.prefetchSize")
+	}
+	if err := s.request(ctx, f); err != nil {
+		return fmt.Errorf("subscribe to %s: %w", c.destination.stomp(), err)
+	}
+	return nil
+}
+
+func (t *sourceTask) Poll(ctx context.Context) ([]connectors.SourceRecord, error) {
+	s, err := t.link.session(ctx, pollTime)
+	if s == nil || err != nil {
+		return nil, err
+	}
+	timer := time.NewTimer(pollTime)
+	defer timer.Stop()
+	room := t.config.maxPending - t.window.size(s)
+	for room <= 0 {
+		select {
+		case <-t.window.room:
+			room = t.config.maxPending - t.window.size(s)
+		case <-s.done:
+			return nil, nil
+		case <-timer.C:
+			return nil, nil
+		case <-ctx.Done():
+			return nil, nil
+		}
+	}
+	select {
+	case f := <-s.messages:
+		return t.batch(s, f, min(room, t.config.batchSize))
+	case <-s.done:
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return nil, nil
+}
+
+// batch makes records of f and of up to limit messages in all that are there already.
+func (t *sourceTask) batch(s *session, f *frame.Frame, limit int) ([]connectors.SourceRecord, error) {
+	n := min(limit, 1+len(s.messages))
+	records := make([]connectors.SourceRecord, n)
+	deliveries := make([]delivery, n)
+	now := time.Now().UnixMilli()
+	for i := range records {
+		if i > 0 {
+			f = <-s.messages // only we take from it
+		}
+		if err := t.convert(&records[i], f, now); err != nil {
+			return nil, err
+		}
+		deliveries[i] = delivery{session: s, ack: f.Header.Get(frame.Ack)}
+		records[i].Handle = &deliveries[i]
+	}
+	t.window.add(s, deliveries)
+	return records, nil
+}
+
+// CommitRecords acknowledges to the broker what the log has.
+func (t *sourceTask) CommitRecords(_ context.Context, records []connectors.CommittedRecord) error {
+	var frames []*frame.Frame
+	s, last := t.window.done(func(mark func(*delivery)) {
+		for i := range records {
+			d, ok := records[i].Record.Handle.(*delivery)
+			if !ok {
+				continue
+			}
+			mark(d)
+			if d.done && t.config.individual {
+				frames = append(frames, frame.New(frame.ACK, frame.Id, d.ack))
+			}
+		}
+	})
+	if !t.config.individual && last != "" {
+		frames = append(frames, frame.New(frame.ACK, frame.Id, last))
+	}
+	if len(frames) > 0 {
+		// A lost connection is the link's concern: the broker delivers these messages again.
+		_ = s.write(frames...)
+	}
+	return nil
+}
+
+// Stop says good-bye to the broker, which handles the acknowledgements sent before it first.
+func (t *sourceTask) Stop(context.Context) error {
+	if t.cancel != nil {
+		t.cancel()
+		t.wg.Wait()
+	}
+	return nil
+}
