@@ -195,6 +195,23 @@ func (s *Source) Commit(n int) {
 	}
 }
 
+// CommitOnly tells the task that the log has the records with these indexes, and not those between. Their offsets are not remembered;
+// Commit is not called after it.
+func (s *Source) CommitOnly(indexes ...int) {
+	s.t.Helper()
+	s.mu.Lock()
+	acked := make([]connectors.CommittedRecord, len(indexes))
+	for i, index := range indexes {
+		acked[i] = connectors.CommittedRecord{Record: s.records[index], Topic: s.records[index].Topic, Offset: int64(index)}
+	}
+	s.mu.Unlock()
+	if c, ok := s.task.(connectors.RecordCommitter); ok {
+		if err := c.CommitRecords(context.Background(), acked); err != nil {
+			s.t.Errorf("commit records: %v", err)
+		}
+	}
+}
+
 // CommitAll commits what was polled so far and returns the number of records committed in all.
 func (s *Source) CommitAll() int {
 	s.t.Helper()
