@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -81,6 +82,22 @@ func (osFS) Lock(name string) (io.Closer, error) {
 		return nil, errors.Join(fmt.Errorf("lock %s: %w", name, err), f.Close())
 	}
 	return f, nil
+}
+
+func (osFS) Space(name string) (total, usable int64, err error) {
+	var st unix.Statfs_t
+	if err := unix.Statfs(name, &st); err != nil {
+		return 0, 0, &os.PathError{Op: "statfs", Path: name, Err: err}
+	}
+	return int64(st.Blocks) * st.Bsize, int64(st.Bavail) * st.Bsize, nil
+}
+
+func (osFS) BootID() string {
+	id, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return "" // not Linux: every start then counts as one of the machine
+	}
+	return strings.TrimSpace(string(id))
 }
 
 // osFile adds to os.File what File needs beyond it.

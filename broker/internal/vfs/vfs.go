@@ -38,6 +38,18 @@ type FS interface {
 	Lock(name string) (io.Closer, error)
 }
 
+// Spacer is an FS that knows how large its volume is and how much of it is free.
+type Spacer interface {
+	Space(name string) (total, usable int64, err error)
+}
+
+// Booter is an FS that can tell one start of the machine from the next: what was written since then and is not synced
+// is still there if only the process ended.
+type Booter interface {
+	// BootID is "" if it is not known.
+	BootID() string
+}
+
 // Entry is one name in a directory.
 type Entry struct {
 	Name string
