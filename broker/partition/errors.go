@@ -10,7 +10,7 @@ import (
 // Conditions a caller answers a client with. Test with errors.Is; the text says what was found and what was expected.
 var (
 	// ErrOffsetOutOfRange: an offset below the log start or above the end the reader may see.
-	ErrOffsetOutOfRange = errors.New("offset out of range")
+	ErrOffsetOutOfRange = commitlog.ErrOffsetOutOfRange
 	// ErrCorruptBatch: a produced batch with a wrong length, magic or CRC. A resend may succeed.
 	ErrCorruptBatch = errors.New("corrupt record batch")
 	// ErrInvalidRecord: a produced batch that breaks a rule of the format or the topic; a *RecordsError may say which
@@ -23,13 +23,13 @@ var (
 	// ErrUnsupportedCompression: a codec number above 4.
 	ErrUnsupportedCompression = errors.New("unsupported compression type")
 	// ErrOutOfOrderSequence: an idempotent producer's batch does not follow its last one.
-	ErrOutOfOrderSequence = errors.New("out of order sequence number")
+	ErrOutOfOrderSequence = commitlog.ErrOutOfOrderSequence
 	// ErrInvalidProducerEpoch: a batch of an older epoch than one already in the log.
-	ErrInvalidProducerEpoch = errors.New("invalid producer epoch")
+	ErrInvalidProducerEpoch = commitlog.ErrInvalidProducerEpoch
 	// ErrInvalidTxnState: a transactional batch outside a transaction this partition takes part in.
-	ErrInvalidTxnState = errors.New("invalid transaction state")
+	ErrInvalidTxnState = commitlog.ErrInvalidTxnState
 	// ErrCoordinatorFenced: a transaction marker of an older coordinator than one already seen.
-	ErrCoordinatorFenced = errors.New("transaction coordinator fenced")
+	ErrCoordinatorFenced = commitlog.ErrCoordinatorFenced
 	// ErrFencedLeaderEpoch: the caller's leader epoch is older than the partition's.
 	ErrFencedLeaderEpoch = errors.New("fenced leader epoch")
 	// ErrUnknownLeaderEpoch: the caller's leader epoch is newer than the partition's.

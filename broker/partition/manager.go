@@ -2,9 +2,15 @@ package partition
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
+	"millrace/broker/commitlog"
 	"millrace/broker/internal/vfs"
 )
 
@@ -24,23 +30,93 @@ type ManagerConfig struct {
 	CleanerBufferBytes     int64         // log.cleaner.dedupe.buffer.size; 0: 16 MiB
 	FileDeleteDelay        time.Duration // file.delete.delay.ms; 0: 60 s
 	SyncWorkers            int           // logs synced at the same time; 0: 4
+	OpenFiles              int           // files kept open that nobody is using; 0: 512
 }
 
 // Manager owns a data directory: its lock, meta.properties, checkpoints and the partitions in it.
-type Manager struct{}
+type Manager struct {
+	cfg    ManagerConfig
+	dir    *commitlog.Dir
+	files  *commitlog.FileCache
+	syncer *commitlog.Syncer
+	logger *slog.Logger
+
+	mu      sync.Mutex
+	slots   map[commitlog.TopicPartition]*slot
+	deletes []pendingDelete
+}
+
+// slot is the place of one partition, open or not to be opened.
+type slot struct {
+	mu  sync.Mutex
+	p   *Partition
+	err error // why it cannot be opened
+}
+
+type pendingDelete struct {
+	path string
+	at   time.Time
+}
 
 // OpenManager locks the directory (made if missing), checks whose it is, and reads its checkpoints. It opens no
 // partition: Ensure does. Errors: commitlog.ErrDirInUse, commitlog.ErrWrongDir, each saying what to do.
-func OpenManager(cfg ManagerConfig) (*Manager, error) { return nil, errBuilding }
+func OpenManager(cfg ManagerConfig) (*Manager, error) {
+	if cfg.FS == nil {
+		cfg.FS = vfs.OS
+	}
+	if cfg.Clock == nil {
+		cfg.Clock = time.Now
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	for _, d := range [...]struct {
+		v   *time.Duration
+		def time.Duration
+	}{
+		{&cfg.RetentionCheckInterval, 5 * time.Minute},
+		{&cfg.CheckpointInterval, time.Minute},
+		{&cfg.CleanerBackoff, 15 * time.Second},
+		{&cfg.FileDeleteDelay, time.Minute},
+	} {
+		if *d.v <= 0 {
+			*d.v = d.def
+		}
+	}
+	dir, err := commitlog.OpenDir(commitlog.DirConfig{
+		Dir: cfg.Dir, NodeID: cfg.NodeID, ClusterID: cfg.ClusterID, FS: cfg.FS, Logger: cfg.Logger,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &Manager{
+		cfg: cfg, dir: dir, files: commitlog.NewFileCache(cfg.OpenFiles), syncer: commitlog.NewSyncer(cfg.SyncWorkers),
+		logger: cfg.Logger, slots: make(map[commitlog.TopicPartition]*slot),
+	}, nil
+}
 
-// ClusterID and DirectoryID are those of meta.properties.
-func (m *Manager) ClusterID() string { return "" }
+// ClusterID is the one of meta.properties.
+func (m *Manager) ClusterID() string { return m.dir.ClusterID() }
 
 // DirectoryID is the id of this data directory.
-func (m *Manager) DirectoryID() [16]byte { return [16]byte{} }
+func (m *Manager) DirectoryID() [16]byte { return m.dir.ID() }
 
 // Found lists the partition directories on disk, open or not.
-func (m *Manager) Found() []FoundPartition { return nil }
+func (m *Manager) Found() ([]FoundPartition, error) {
+	list, err := m.dir.Partitions()
+	if err != nil {
+		return nil, err
+	}
+	found := make([]FoundPartition, 0, len(list))
+	for _, tp := range list {
+		id, err := commitlog.ReadTopicID(m.cfg.FS, m.dir.Path(tp))
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, FoundPartition{tp.Topic, tp.Index, id})
+	}
+	return found, nil
+}
 
 // FoundPartition is a partition directory. TopicID is zero if it has no partition.metadata.
 type FoundPartition struct {
@@ -51,27 +127,188 @@ type FoundPartition struct {
 
 // Ensure opens the partition, or creates it durably. A directory of the same name with another topic id is moved aside
 // and deleted first: the topic was deleted and made again. Already open: its settings are changed. A log that cannot be
-// opened is ErrStorage, and the same again until the process restarts.
+// opened is ErrStorage, and the same again until the process restarts or the partition is deleted.
 func (m *Manager) Ensure(topic string, id [16]byte, index int32, s Settings) (*Partition, error) {
-	return nil, errBuilding
+	tp := commitlog.TopicPartition{Topic: topic, Index: index}
+	sl := m.slot(tp)
+	sl.mu.Lock()
+	defer sl.mu.Unlock()
+	switch {
+	case sl.p != nil && (sl.p.TopicID() == id || id == [16]byte{}):
+		sl.p.SetSettings(s)
+		return sl.p, nil
+	case sl.p != nil || sl.err != nil && m.foreign(tp, id):
+		if err := m.remove(tp, sl); err != nil {
+			return nil, err
+		}
+	case sl.err != nil:
+		return nil, sl.err
+	}
+	p, err := m.open(tp, id, s)
+	if err != nil {
+		if !errors.Is(err, ErrNoSpace) {
+			sl.err = fmt.Errorf("partition %s-%d is out of service: %w: %w", topic, index, ErrStorage, err)
+			m.logger.Error("partition not opened", "topic", topic, "partition", index, "err", err)
+			return nil, sl.err
+		}
+		return nil, err
+	}
+	m.mu.Lock()
+	sl.p = p
+	m.mu.Unlock()
+	return p, nil
+}
+
+func (m *Manager) slot(tp commitlog.TopicPartition) *slot {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	sl := m.slots[tp]
+	if sl == nil {
+		sl = &slot{}
+		m.slots[tp] = sl
+	}
+	return sl
+}
+
+// foreign says whether the directory of a partition has another topic id than id.
+func (m *Manager) foreign(tp commitlog.TopicPartition, id [16]byte) bool {
+	found, err := commitlog.ReadTopicID(m.cfg.FS, m.dir.Path(tp))
+	return err == nil && found != ([16]byte{}) && id != ([16]byte{}) && found != id
+}
+
+func (m *Manager) open(tp commitlog.TopicPartition, id [16]byte, s Settings) (*Partition, error) {
+	path := m.dir.Path(tp)
+	if m.foreign(tp, id) {
+		m.logger.Info("directory of a deleted topic moved aside", "topic", tp.Topic, "partition", tp.Index)
+		if err := m.moveAside(tp); err != nil {
+			return nil, err
+		}
+	}
+	there, err := vfs.Exists(m.cfg.FS, path)
+	if err != nil {
+		return nil, err
+	}
+	if !there {
+		if err := m.dir.Forget(tp); err != nil {
+			return nil, err
+		}
+	}
+	p, err := Open(Config{
+		Dir: path, Topic: tp.Topic, Index: tp.Index, TopicID: id, Settings: s, FS: m.cfg.FS, Files: m.files,
+		Syncer: m.syncer, Clock: m.cfg.Clock, Logger: m.logger, State: m.dir.State(tp),
+	})
+	if err != nil {
+		return nil, err
+	}
+	p.startMoved = func() error {
+		return m.dir.Checkpoint(map[commitlog.TopicPartition]commitlog.Marks{tp: p.marks()})
+	}
+	return p, nil
+}
+
+// marks are what the checkpoints say about the partition.
+func (p *Partition) marks() commitlog.Marks {
+	b, o := p.bounds(), p.log.Offsets()
+	m := commitlog.Marks{RecoveryPoint: o.Durable, HighWatermark: min(b.hw, o.End)}
+	if o.Start > p.log.FirstBase() {
+		m.LogStart = o.Start
+	}
+	return m
 }
 
 // Get returns an open partition, or nil.
-func (m *Manager) Get(topic string, index int32) *Partition { return nil }
+func (m *Manager) Get(topic string, index int32) *Partition {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if sl := m.slots[commitlog.TopicPartition{Topic: topic, Index: index}]; sl != nil {
+		return sl.p
+	}
+	return nil
+}
+
+// open partitions, in no order.
+func (m *Manager) all() map[commitlog.TopicPartition]*Partition {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	all := make(map[commitlog.TopicPartition]*Partition, len(m.slots))
+	for tp, sl := range m.slots {
+		if sl.p != nil {
+			all[tp] = sl.p
+		}
+	}
+	return all
+}
 
 // Delete closes the partition and deletes its directory; the files go after FileDeleteDelay. It is durable on return.
-func (m *Manager) Delete(topic string, index int32) error { return errBuilding }
+// No such partition is no error.
+func (m *Manager) Delete(topic string, index int32) error {
+	tp := commitlog.TopicPartition{Topic: topic, Index: index}
+	sl := m.slot(tp)
+	sl.mu.Lock()
+	defer sl.mu.Unlock()
+	return m.remove(tp, sl)
+}
 
-// TotalBytes and UsableBytes describe the volume for DescribeLogDirs; -1 if unknown.
-func (m *Manager) TotalBytes() int64 { return -1 }
+func (m *Manager) remove(tp commitlog.TopicPartition, sl *slot) error {
+	p := sl.p
+	m.mu.Lock()
+	sl.p, sl.err = nil, nil
+	m.mu.Unlock()
+	var err error
+	if p != nil {
+		err = p.drop()
+	}
+	return errors.Join(err, m.moveAside(tp))
+}
 
-// UsableBytes is the free space of the volume.
-func (m *Manager) UsableBytes() int64 { return -1 }
+func (m *Manager) moveAside(tp commitlog.TopicPartition) error {
+	path, err := m.dir.Remove(tp)
+	if path != "" {
+		m.mu.Lock()
+		m.deletes = append(m.deletes, pendingDelete{path, m.cfg.Clock().Add(m.cfg.FileDeleteDelay)})
+		m.mu.Unlock()
+	}
+	return err
+}
+
+// TotalBytes is the size of the volume, for DescribeLogDirs; -1 if unknown.
+func (m *Manager) TotalBytes() int64 {
+	total, _ := m.dir.Space()
+	return total
+}
+
+// UsableBytes is what is free of the volume; -1 if unknown.
+func (m *Manager) UsableBytes() int64 {
+	_, usable := m.dir.Space()
+	return usable
+}
 
 // Run syncs, applies retention, compacts and writes checkpoints until ctx ends; everything it started has ended by
 // then. Acknowledgements with acks=all need it running.
-func (m *Manager) Run(ctx context.Context) error { return errBuilding }
+func (m *Manager) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return m.syncer.Run(ctx) })
+	g.Go(func() error { return m.houseKeeping(ctx) })
+	g.Go(func() error { return m.cleaning(ctx) })
+	return g.Wait()
+}
 
 // Close closes every partition, writes the checkpoints and the clean-shutdown marker, and gives the lock back. Call it
 // after Run returned.
-func (m *Manager) Close() error { return errBuilding }
+func (m *Manager) Close() error {
+	var errs []error
+	marks := make(map[commitlog.TopicPartition]commitlog.Marks)
+	for tp, p := range m.all() {
+		if err := p.Close(); err != nil {
+			errs = append(errs, fmt.Errorf("close %s-%d: %w", tp.Topic, tp.Index, err))
+			continue
+		}
+		marks[tp] = p.marks()
+	}
+	errs = append(errs, m.dir.Checkpoint(marks))
+	for _, d := range m.deletes {
+		errs = append(errs, m.dir.Purge(d.path))
+	}
+	clean := errors.Join(errs...) == nil
+	return errors.Join(append(errs, m.dir.Close(clean))...)
+}

@@ -1,66 +1,198 @@
 package partition
 
-import "errors"
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"millrace/broker/commitlog"
+	"millrace/broker/internal/vfs"
+)
 
 // Partition is one replica of a topic partition. All methods may be called concurrently.
-type Partition struct{}
+type Partition struct {
+	topic  string
+	index  int32
+	id     [16]byte
+	log    *commitlog.Log
+	syncer *commitlog.Syncer
+	clock  func() time.Time
+	logger *slog.Logger
 
-// errBuilding is what methods of the published surface answer until their part of the package is in place.
-var errBuilding = errors.New("partition: not in place yet")
+	settings    atomic.Pointer[Settings]
+	leaderEpoch atomic.Int32
+	flushing    atomic.Bool  // a sync after flush.ms is on its way
+	startMoved  func() error // makes a new log start durable; nil: nothing to do
+
+	mu      sync.Mutex
+	hw      int64 // the high watermark; never goes back. Invariant: log start <= hw <= log end
+	visible int64 // bytes appended since opening that lie below hw
+	durable waitDurable
+	waiters waitVisible
+	closed  bool
+}
 
 // Open opens the log in cfg.Dir, recovering it if it was not closed cleanly, or makes a new one. A corrupt log is an
 // error that matches ErrStorage and carries a *commitlog.CorruptError.
-func Open(cfg Config) (*Partition, error) { return nil, errBuilding }
+func Open(cfg Config) (*Partition, error) {
+	p := &Partition{
+		topic: cfg.Topic, index: cfg.Index, id: cfg.TopicID, syncer: cfg.Syncer, clock: cfg.Clock, logger: cfg.Logger,
+	}
+	if cfg.FS == nil {
+		cfg.FS = vfs.OS
+	}
+	if p.clock == nil {
+		p.clock = time.Now
+	}
+	if p.logger == nil {
+		p.logger = slog.New(slog.DiscardHandler)
+	}
+	p.logger = p.logger.With("topic", p.topic, "partition", p.index)
+	if cfg.Settings == (Settings{}) {
+		cfg.Settings = DefaultSettings()
+	}
+	p.settings.Store(&cfg.Settings)
+	log, err := commitlog.Open(commitlog.Config{
+		Dir: cfg.Dir, Settings: cfg.Settings.Settings, FS: cfg.FS, Files: cfg.Files, Clock: p.clock, Logger: p.logger,
+		State: cfg.State, OnSync: p.onSync,
+	})
+	if err != nil {
+		return nil, err
+	}
+	p.log = log
+	if err := p.claim(cfg); err != nil {
+		return nil, errors.Join(err, log.Drop())
+	}
+	p.leaderEpoch.Store(log.LastEpoch())
+	p.hw = log.End() // recovery has synced what is there
+	return p, nil
+}
 
-// Topic, Index and TopicID say which partition this is.
-func (p *Partition) Topic() string { return "" }
+// claim checks or writes the topic id of the directory.
+func (p *Partition) claim(cfg Config) error {
+	if cfg.TopicID == ([16]byte{}) {
+		return nil
+	}
+	id, err := commitlog.ReadTopicID(cfg.FS, cfg.Dir)
+	switch {
+	case err != nil:
+		return err
+	case id == cfg.TopicID:
+		return nil
+	case id != ([16]byte{}):
+		return fmt.Errorf("%s belongs to topic id %s, not %s: %w", cfg.Dir, commitlog.FormatID(id),
+			commitlog.FormatID(cfg.TopicID), ErrStorage)
+	}
+	return commitlog.WriteTopicID(cfg.FS, cfg.Dir, cfg.TopicID)
+}
+
+// Topic is the name of the partition's topic.
+func (p *Partition) Topic() string { return p.topic }
 
 // Index is the partition's number in its topic.
-func (p *Partition) Index() int32 { return 0 }
+func (p *Partition) Index() int32 { return p.index }
 
 // TopicID is the id in partition.metadata.
-func (p *Partition) TopicID() [16]byte { return [16]byte{} }
+func (p *Partition) TopicID() [16]byte { return p.id }
 
 // SetSettings changes the topic's keys; it takes effect with the next append or housekeeping round.
-func (p *Partition) SetSettings(s Settings) {}
+func (p *Partition) SetSettings(s Settings) {
+	p.settings.Store(&s)
+	p.log.SetSettings(s.Settings)
+	if !s.groupCommit() {
+		o := p.log.Offsets()
+		p.advance(o.End, o.Appended)
+	}
+}
 
 // Settings are the ones in force.
-func (p *Partition) Settings() Settings { return Settings{} }
+func (p *Partition) Settings() Settings { return *p.settings.Load() }
 
 // BecomeLeader starts a leader epoch: appends carry it from now on. It is recorded durably before this returns. An
 // epoch below the current one is ErrFencedLeaderEpoch, the current one again is no change.
-func (p *Partition) BecomeLeader(epoch int32) error { return errBuilding }
+func (p *Partition) BecomeLeader(epoch int32) error {
+	if current := p.leaderEpoch.Load(); epoch < current {
+		return fmt.Errorf("leader epoch %d, the partition has %d: %w", epoch, current, ErrFencedLeaderEpoch)
+	}
+	if err := p.log.BeginEpoch(epoch); err != nil {
+		return err
+	}
+	p.leaderEpoch.Store(epoch)
+	return nil
+}
 
 // LeaderEpoch is the epoch of the last BecomeLeader or, before any, of the last batch in the log (-1 for none).
-func (p *Partition) LeaderEpoch() int32 { return -1 }
+func (p *Partition) LeaderEpoch() int32 { return p.leaderEpoch.Load() }
 
-// Offsets of the partition; see the package comment for their order.
-func (p *Partition) LogStartOffset() int64 { return 0 }
+// LogStartOffset is the first offset that may be read.
+func (p *Partition) LogStartOffset() int64 { return p.log.Start() }
 
 // HighWatermark is the end of what consumers may read.
-func (p *Partition) HighWatermark() int64 { return 0 }
+func (p *Partition) HighWatermark() int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.hw
+}
 
 // LastStableOffset is the end of what read_committed consumers may read: the high watermark or the first offset of the
 // oldest open transaction.
-func (p *Partition) LastStableOffset() int64 { return 0 }
+func (p *Partition) LastStableOffset() int64 { return p.bounds().stable }
 
 // LogEndOffset is the offset the next record gets.
-func (p *Partition) LogEndOffset() int64 { return 0 }
+func (p *Partition) LogEndOffset() int64 { return p.log.End() }
 
 // DurableOffset is the end of what is known to be on the disk.
-func (p *Partition) DurableOffset() int64 { return 0 }
+func (p *Partition) DurableOffset() int64 { return p.log.Durable() }
 
 // Size is the number of bytes in the log's segments, as DescribeLogDirs reports it.
-func (p *Partition) Size() int64 { return 0 }
+func (p *Partition) Size() int64 { return p.log.Size() }
 
-// Producers describes the idempotent and transactional producers with state here (DescribeProducers).
-func (p *Partition) Producers() []ProducerInfo { return nil }
+// bounds are the offsets a reader is told.
+type bounds struct {
+	start, stable, hw, end int64
+}
 
-// Err is nil while the partition is in service, else why it is not (ErrStorage or ErrClosed).
-func (p *Partition) Err() error { return nil }
+func (p *Partition) bounds() bounds {
+	// The high watermark first: the log end read after it cannot be below it.
+	hw := p.HighWatermark()
+	o := p.log.Offsets()
+	b := bounds{start: o.Start, hw: max(hw, o.Start), end: o.End}
+	b.stable = b.hw
+	if o.Unstable >= 0 {
+		b.stable = min(b.hw, max(o.Unstable, o.Start))
+	}
+	return b
+}
 
-// Close syncs the log, writes its producer snapshot and closes its files. Waiters are called with ErrClosed.
-func (p *Partition) Close() error { return errBuilding }
+func (b bounds) limit(i Isolation) int64 {
+	switch i {
+	case ReadCommitted:
+		return b.stable
+	case ReadReplica:
+		return b.end
+	}
+	return b.hw
+}
+
+// Producers describes the idempotent and transactional producers with state here (DescribeProducers), by id.
+func (p *Partition) Producers() []ProducerInfo {
+	list := p.log.Producers()
+	infos := make([]ProducerInfo, len(list))
+	for i := range list {
+		x := &list[i]
+		infos[i] = ProducerInfo{
+			ProducerID: x.ID, ProducerEpoch: x.Epoch, CoordinatorEpoch: x.CoordinatorEpoch, LastSequence: x.LastSequence(),
+			LastTimestamp: x.LastTimestamp, CurrentTxnStartOffset: x.TxnFirstOffset,
+		}
+	}
+	slices.SortFunc(infos, func(a, b ProducerInfo) int { return cmp.Compare(a.ProducerID, b.ProducerID) })
+	return infos
+}
 
 // ProducerInfo is one producer's state in a partition.
 type ProducerInfo struct {
@@ -70,4 +202,42 @@ type ProducerInfo struct {
 	LastSequence          int32 // -1: none
 	LastTimestamp         int64
 	CurrentTxnStartOffset int64 // -1: no open transaction
+}
+
+// Err is nil while the partition is in service, else why it is not (ErrStorage or ErrClosed).
+func (p *Partition) Err() error { return p.log.Err() }
+
+// Sync makes everything appended so far durable.
+func (p *Partition) Sync() error {
+	_, err := p.log.Sync()
+	return err
+}
+
+// Close syncs the log, writes its producer snapshot and closes its files. Whoever still waits is called.
+func (p *Partition) Close() error {
+	err := p.log.Close()
+	p.end()
+	return err
+}
+
+// drop closes the partition without writing anything: its directory is about to be deleted.
+func (p *Partition) drop() error {
+	err := p.log.Drop()
+	p.end()
+	return err
+}
+
+// end calls everybody who waits, for the last time.
+func (p *Partition) end() {
+	p.mu.Lock()
+	p.closed = true
+	durable := p.durable.takeAll()
+	visible := p.waiters.takeAll()
+	p.mu.Unlock()
+	for _, w := range durable {
+		w.done(fmt.Errorf("%s-%d: %w", p.topic, p.index, ErrClosed))
+	}
+	for _, w := range visible {
+		w.fn()
+	}
 }

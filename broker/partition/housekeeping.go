@@ -1,0 +1,113 @@
+package partition
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"millrace/broker/commitlog"
+)
+
+// houseKeeping checkpoints, applies retention and removes deleted partitions, each at its interval.
+func (m *Manager) houseKeeping(ctx context.Context) error {
+	checkpoint := time.NewTicker(m.cfg.CheckpointInterval)
+	defer checkpoint.Stop()
+	retention := time.NewTicker(m.cfg.RetentionCheckInterval)
+	defer retention.Stop()
+	purge := time.NewTicker(min(m.cfg.FileDeleteDelay, time.Minute))
+	defer purge.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-checkpoint.C:
+			m.warn("checkpoint", m.Checkpoint())
+		case <-retention.C:
+			m.ApplyRetention()
+		case <-purge.C:
+			m.purge()
+		}
+	}
+}
+
+// warn logs what housekeeping could not do; it tries again at the next interval.
+func (m *Manager) warn(doing string, err error) {
+	if err != nil {
+		m.logger.Warn("housekeeping failed", "doing", doing, "err", err)
+	}
+}
+
+// Checkpoint writes the checkpoint files.
+func (m *Manager) Checkpoint() error {
+	marks := make(map[commitlog.TopicPartition]commitlog.Marks)
+	for tp, p := range m.all() {
+		if p.Err() == nil {
+			marks[tp] = p.marks()
+		}
+	}
+	return m.dir.Checkpoint(marks)
+}
+
+// ApplyRetention removes what retention.ms, retention.bytes and DeleteRecords leave behind, and forgets producers that
+// have been silent for too long.
+func (m *Manager) ApplyRetention() {
+	for tp, p := range m.all() {
+		if p.Err() != nil {
+			continue
+		}
+		if err := m.retain(tp, p); err != nil && !errors.Is(err, ErrClosed) {
+			m.logger.Warn("retention failed", "topic", tp.Topic, "partition", tp.Index, "err", err)
+		}
+	}
+}
+
+// retain moves the log start first, durably, and removes segments then.
+func (m *Manager) retain(tp commitlog.TopicPartition, p *Partition) error {
+	p.log.ExpireProducers()
+	before := p.log.Start()
+	start, err := p.log.RetentionStart(p.HighWatermark())
+	if err != nil {
+		return err
+	}
+	if err := p.log.AdvanceStart(start); err != nil {
+		return err
+	}
+	if start > before {
+		if err := p.startMoved(); err != nil {
+			return err
+		}
+	}
+	if err := p.Sync(); err != nil { // a segment that was closed just now gets its indexes
+		return err
+	}
+	bytes, err := p.log.RemoveBelowStart()
+	if bytes > 0 {
+		m.logger.Info("segments removed", "topic", tp.Topic, "partition", tp.Index, "bytes", bytes, "log_start", start)
+	}
+	return err
+}
+
+// purge removes the directories of partitions deleted long enough ago.
+func (m *Manager) purge() {
+	now := m.cfg.Clock()
+	var due []string
+	m.mu.Lock()
+	kept := m.deletes[:0]
+	for _, d := range m.deletes {
+		if now.Before(d.at) {
+			kept = append(kept, d)
+		} else {
+			due = append(due, d.path)
+		}
+	}
+	m.deletes = kept
+	m.mu.Unlock()
+	for _, path := range due {
+		m.warn("remove "+path, m.dir.Purge(path))
+	}
+}
+
+func (m *Manager) cleaning(ctx context.Context) error {
+	<-ctx.Done()
+	return nil
+}
