@@ -65,6 +65,7 @@ type ErrorKind int
 // The kinds, with the HTTP status that the REST API gives them.
 const (
 	KindBadRequest ErrorKind = 400
+	KindForbidden  ErrorKind = 403
 	KindNotFound   ErrorKind = 404
 	KindExists     ErrorKind = 409
 	KindConflict   ErrorKind = 409
@@ -200,7 +201,8 @@ type ConfigInfo struct {
 	Value      *ConfigValueInfo `json:"value"`
 }
 
-// ConfigKeyInfo is a key's definition. Order is sent under both names that Connect's releases have used.
+// ConfigKeyInfo is a key's definition. Validations send the order under both names that Connect's releases have used; elsewhere
+// Order is 0, which leaves it out.
 type ConfigKeyInfo struct {
 	Name          string   `json:"name"`
 	Type          string   `json:"type"`
@@ -213,7 +215,7 @@ type ConfigKeyInfo struct {
 	Width         string   `json:"width"`
 	DisplayName   string   `json:"display_name"`
 	Dependents    []string `json:"dependents"`
-	Order         int      `json:"order"`
+	Order         int      `json:"order,omitempty"`
 }
 
 // ConfigValueInfo is a key's value in a validation.
