@@ -1,0 +1,191 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"os"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"millrace/cmd/internal/restclient"
+)
+
+// restFlags are the flags of all commands that talk to a Connect worker.
+type restFlags struct {
+	url     string
+	timeout time.Duration
+	out     output
+}
+
+const defaultURL = "http://127.0.0.1:8083"
+
+func newConnectors() *cobra.Command {
+	f := &restFlags{}
+	cmd := &cobra.Command{
+		Use: "connectors", Short: "Manage connectors over the REST API of a worker",
+		Example: "  millrace connectors create -f connector.json\n  millrace connectors status",
+		Aliases: []string{"connector", "c"},
+	}
+	fallback := defaultURL
+	if v := os.Getenv("MILLRACE_URL"); v != "" {
+		fallback = v
+	}
+	cmd.PersistentFlags().StringVarP(&f.url, "url", "u", fallback, "`address` of the worker's REST API (or MILLRACE_URL)")
+	cmd.PersistentFlags().DurationVar(&f.timeout, "timeout", 90*time.Second, "how long to wait for the worker")
+	f.out.register(cmd)
+	return family(cmd, newConnectorsList(f), newConnectorsCreate(f), newConnectorsApply(f), newConnectorsGet(f), newConnectorsStatus(f),
+		newConnectorsPause(f), newConnectorsResume(f), newConnectorsStop(f), newConnectorsRestart(f), newConnectorsDelete(f),
+		newConnectorsValidate(f), newConnectorsOffsets(f))
+}
+
+func (f *restFlags) client() *restclient.Client {
+	return &restclient.Client{URL: f.url, HTTP: &http.Client{Timeout: f.timeout}}
+}
+
+// connectorNames completes names of connectors, if the worker answers quickly.
+func (f *restFlags) connectorNames(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+	var names []string
+	quick := restFlags{url: f.url, timeout: completionTimeout}
+	if err := quick.client().Get(cmd.Context(), "/connectors", &names); err != nil {
+		return nil, cobra.ShellCompDirectiveError
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}
+
+// status is what the commands show of GET /connectors/{name}/status.
+type status struct {
+	Name      string      `json:"name"`
+	Type      string      `json:"type"`
+	Connector stateOf     `json:"connector"`
+	Tasks     []taskState `json:"tasks"`
+}
+
+type stateOf struct {
+	State  string `json:"state"`
+	Worker string `json:"worker_id"`
+	Trace  string `json:"trace"`
+}
+
+type taskState struct {
+	ID int `json:"id"`
+	stateOf
+}
+
+func newConnectorsList(f *restFlags) *cobra.Command {
+	return &cobra.Command{
+		Use: "list", Short: "List connectors with their state",
+		Example: "  millrace connectors list\n  millrace connectors list -o json",
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var all map[string]struct {
+				Status status `json:"status"`
+			}
+			if err := f.client().Get(cmd.Context(), "/connectors?expand=status", &all); err != nil {
+				return err
+			}
+			names := slices.Sorted(mapsKeys(all))
+			if f.out == asJSON {
+				return writeJSON(cmd.OutOrStdout(), append([]string{}, names...))
+			}
+			var rows [][]string
+			for _, name := range names {
+				s := all[name].Status
+				running := 0
+				for _, t := range s.Tasks {
+					if t.State == "RUNNING" {
+						running++
+					}
+				}
+				rows = append(rows, []string{name, s.Type, s.Connector.State, strconv.Itoa(running) + "/" + strconv.Itoa(len(s.Tasks)), s.Connector.Worker})
+			}
+			return writeTable(cmd.OutOrStdout(), []string{"CONNECTOR", "TYPE", "STATE", "TASKS", "WORKER"}, rows)
+		},
+	}
+}
+
+func newConnectorsGet(f *restFlags) *cobra.Command {
+	return &cobra.Command{
+		Use: "get NAME", Short: "Show the configuration of a connector",
+		Example: "  millrace connectors get orders\n  millrace connectors get orders -o json > orders.json",
+		Args:    exactArgs("NAME"), ValidArgsFunction: f.connectorNames,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			answer, err := f.client().Do(cmd.Context(), http.MethodGet, restclient.Path("connectors", args[0]), nil)
+			if err != nil {
+				return err
+			}
+			if f.out == asJSON {
+				return writeJSON(cmd.OutOrStdout(), answer)
+			}
+			var info struct {
+				Config map[string]*string `json:"config"`
+			}
+			if err := json.Unmarshal(answer, &info); err != nil {
+				return err
+			}
+			var rows [][]string
+			for _, k := range slices.Sorted(mapsKeys(info.Config)) {
+				value := "null"
+				if v := info.Config[k]; v != nil {
+					value = *v
+				}
+				rows = append(rows, []string{k, value})
+			}
+			return writeTable(cmd.OutOrStdout(), []string{"KEY", "VALUE"}, rows)
+		},
+	}
+}
+
+func newConnectorsStatus(f *restFlags) *cobra.Command {
+	return &cobra.Command{
+		Use: "status [NAME...]", Short: "Show the state of connectors and their tasks",
+		Example: "  millrace connectors status\n  millrace connectors status orders -o json",
+		Args:    cobra.ArbitraryArgs, ValidArgsFunction: f.connectorNames,
+		RunE: func(cmd *cobra.Command, names []string) error {
+			answers, err := f.statuses(cmd.Context(), names)
+			if err != nil {
+				return err
+			}
+			if f.out == asJSON {
+				if len(names) == 1 {
+					return writeJSON(cmd.OutOrStdout(), answers[0])
+				}
+				return writeJSON(cmd.OutOrStdout(), answers)
+			}
+			var rows [][]string
+			for _, answer := range answers {
+				var s status
+				if err := json.Unmarshal(answer, &s); err != nil {
+					return err
+				}
+				rows = append(rows, []string{s.Name, "-", s.Connector.State, s.Connector.Worker, firstLine(s.Connector.Trace)})
+				for _, t := range s.Tasks {
+					rows = append(rows, []string{s.Name, strconv.Itoa(t.ID), t.State, t.Worker, firstLine(t.Trace)})
+				}
+			}
+			return writeTable(cmd.OutOrStdout(), []string{"CONNECTOR", "TASK", "STATE", "WORKER", "CAUSE"}, rows)
+		},
+	}
+}
+
+func (f *restFlags) statuses(ctx context.Context, names []string) ([]json.RawMessage, error) {
+	client := f.client()
+	if len(names) == 0 {
+		if err := client.Get(ctx, "/connectors", &names); err != nil {
+			return nil, err
+		}
+		slices.Sort(names)
+	}
+	answers := make([]json.RawMessage, 0, len(names))
+	for _, name := range names {
+		answer, err := client.Do(ctx, http.MethodGet, restclient.Path("connectors", name, "status"), nil)
+		if err != nil {
+			return nil, err
+		}
+		answers = append(answers, answer)
+	}
+	return answers, nil
+}
