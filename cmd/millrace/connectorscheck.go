@@ -80,6 +80,9 @@ func newConnectorsOffsets(f *restFlags) *cobra.Command {
 		Example: "  millrace connectors offsets orders\n  millrace connectors offsets orders --set offsets.json",
 		Args:    exactArgs("NAME"), ValidArgsFunction: f.connectorNames,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := oneOf(cmd, "set", "reset"); err != nil {
+				return err
+			}
 			path := restclient.Path("connectors", args[0], "offsets")
 			switch {
 			case reset:
@@ -101,7 +104,6 @@ func newConnectorsOffsets(f *restFlags) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&set, "set", "", "JSON `file` of offsets to set, as this command shows them with -o json")
 	cmd.Flags().BoolVar(&reset, "reset", false, "forget all offsets: the connector begins anew")
-	cmd.MarkFlagsMutuallyExclusive("set", "reset")
 	return cmd
 }
 

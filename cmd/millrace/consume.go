@@ -39,6 +39,11 @@ func newConsume() *cobra.Command {
 		Example: "  millrace consume orders --from-beginning\n  millrace consume orders --from 1h -o json",
 		Args:    minArgs("TOPIC"), ValidArgsFunction: f.topicNames,
 		RunE: func(cmd *cobra.Command, topics []string) error {
+			for _, flags := range [][]string{{"from-beginning", "offset", "from"}, {"group", "partition"}, {"group", "offset"}} {
+				if err := oneOf(cmd, flags...); err != nil {
+					return err
+				}
+			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
 			return f.run(ctx, cmd, topics)
@@ -56,9 +61,6 @@ func newConsume() *cobra.Command {
 	flags.DurationVar(&f.idle, "idle-timeout", 0, "end when no record comes for so long; 0 waits")
 	flags.BoolVar(&f.printKey, "print-key", false, "show the key and a tab before each value")
 	flags.BoolVar(&f.printPlace, "print-offset", false, "show partition and offset before each record")
-	cmd.MarkFlagsMutuallyExclusive("from-beginning", "offset", "from")
-	cmd.MarkFlagsMutuallyExclusive("group", "partition")
-	cmd.MarkFlagsMutuallyExclusive("group", "offset")
 	return cmd
 }
 

@@ -118,3 +118,18 @@ func minArgs(names ...string) cobra.PositionalArgs {
 }
 
 func noArgs(cmd *cobra.Command, args []string) error { return exactArgs()(cmd, args) }
+
+// oneOf refuses flags that contradict each other.
+func oneOf(cmd *cobra.Command, flags ...string) error {
+	given := ""
+	for _, flag := range flags {
+		if !cmd.Flags().Changed(flag) {
+			continue
+		}
+		if given != "" {
+			return usagef("--%s and --%s exclude each other", given, flag)
+		}
+		given = flag
+	}
+	return nil
+}
