@@ -1,0 +1,47 @@
+# make run and make test are all that is needed; the rest are their parts.
+.PHONY: run build test check peers crash-test crash-test-short bench bench-short start-time fuzz-short clean
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+BIN := bin/millrace
+
+# Broker at 127.0.0.1:9092, REST at 127.0.0.1:8083, data in ./data.
+run: build
+	$(BIN) standalone
+
+build:
+	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $(BIN) ./cmd/millrace
+
+test: peers
+	.ci/test
+
+peers:
+	.ci/install-peers
+
+check:
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo 'run: gofmt -w .'; exit 1; }
+	@long=$$(wc -l $$(git ls-files '*.go') | awk '$$1 > 600 && $$2 != "total"'); test -z "$$long" || { echo "above 600 lines: $$long"; exit 1; }
+	go vet ./...
+	@if command -v staticcheck >/dev/null; then staticcheck ./...; else echo 'staticcheck is not installed: skipped'; fi
+
+# 100,000 records and at least 20 kills for each flow.
+crash-test:
+	go test ./cmd/internal/crashtest -count=1 -v -timeout 60m -crash.records 100000 -crash.kills 21
+
+crash-test-short:
+	go test ./cmd/internal/crashtest -count=1 -v -timeout 10m
+
+bench:
+	go run ./cmd/internal/bench
+
+bench-short:
+	go run ./cmd/internal/bench -runs 1 -scale 5
+
+# Start to first REST answer, idle memory, size of the binary.
+start-time: build
+	go run ./cmd/internal/bench -only idle
+
+fuzz-short:
+	.ci/fuzz 3
+
+clean:
+	rm -rf bin .cache
