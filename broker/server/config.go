@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"log/slog"
+	"net"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -29,6 +30,9 @@ type Config struct {
 	SendBuffer, ReceiveBuffer int
 	// ShutdownTimeout is how long a stopping server waits for acknowledgements that are under way. 0: 2 s.
 	ShutdownTimeout time.Duration
+
+	// Listen opens a listener; nil is that of the operating system. Simulations have their own.
+	Listen func(ctx context.Context, network, address string) (net.Listener, error)
 
 	Logger     *slog.Logger          // nil: none
 	Registerer prometheus.Registerer // nil: none
@@ -61,6 +65,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.ShutdownTimeout == 0 {
 		c.ShutdownTimeout = 2 * time.Second
+	}
+	if c.Listen == nil {
+		c.Listen = new(net.ListenConfig).Listen
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

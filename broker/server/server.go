@@ -71,9 +71,8 @@ func New(cfg Config) *Server {
 
 // Listen binds every listener, or none. An address in use is an error that says what to do.
 func (s *Server) Listen(ctx context.Context) error {
-	var lc net.ListenConfig
 	for _, l := range s.cfg.Listeners {
-		nl, err := lc.Listen(ctx, "tcp", l.Address)
+		nl, err := s.cfg.Listen(ctx, "tcp", l.Address)
 		if err != nil {
 			s.closeListeners()
 			if errors.Is(err, syscall.EADDRINUSE) {
