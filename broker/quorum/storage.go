@@ -3,6 +3,7 @@ package quorum
 import (
 	"errors"
 	"fmt"
+	"path"
 
 	"go.etcd.io/raft/v3"
 	pb "go.etcd.io/raft/v3/raftpb"
@@ -32,6 +33,9 @@ func openStorage(cfg Config) (*storage, error) {
 	if err := cfg.FS.MkdirAll(cfg.Dir); err != nil {
 		return nil, fmt.Errorf("quorum: make %s: %w", cfg.Dir, err)
 	}
+	if err := cfg.FS.SyncDir(path.Dir(path.Clean(cfg.Dir))); err != nil {
+		return nil, fmt.Errorf("quorum: sync parent of %s: %w", cfg.Dir, err)
+	}
 	s := &storage{MemoryStorage: raft.NewMemoryStorage(), cfg: cfg}
 	snap, err := readSnapshot(cfg.FS, cfg.Dir)
 	if err != nil {
@@ -47,6 +51,9 @@ func openStorage(cfg Config) (*storage, error) {
 	}
 	if s.log, err = cfg.openLog(); err != nil {
 		return nil, fmt.Errorf("quorum: open log: %w", err)
+	}
+	if err := cfg.FS.SyncDir(cfg.Dir); err != nil { // the log's directory may be new
+		return nil, errors.Join(fmt.Errorf("quorum: sync %s: %w", cfg.Dir, err), s.log.Close())
 	}
 	if err := s.load(snap); err != nil {
 		return nil, errors.Join(err, s.log.Close())
