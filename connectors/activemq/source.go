@@ -101,7 +101,9 @@ func (t *sourceTask) Start(ctx context.Context, tc connectors.SourceTaskContext,
 	return nil
 }
 
-// subscribe asks for messages. The receipt tells of a refusal before the first message comes.
+// subscribe asks for messages. The receipt of the empty transaction after it tells that the broker has agreed: frames are handled in
+// order, so a refusal comes first. A receipt of SUBSCRIBE itself would make ActiveMQ start with a prefetch of 0, and a
+// message that comes before it is raised lies there until the queue's next check, up to 30 seconds later.
 func (t *sourceTask) subscribe(ctx context.Context, s *session) error {
 	c := t.config
 	ack := "client"
@@ -129,7 +131,9 @@ func (t *sourceTask) subscribe(ctx context.Context, s *session) error {
 		f.Header.Add("consumer-window-size", strconv.Itoa(min(c.prefetch*4096, 8<<20)))
 		f.Header.Del("activemq.prefetchSize")
 	}
-	if err := s.request(ctx, f); err != nil {
+	const tx = "subscribed"
+	err := s.request(ctx, f, frame.New(frame.BEGIN, frame.Transaction, tx), frame.New(frame.COMMIT, frame.Transaction, tx))
+	if err != nil {
 		return fmt.Errorf("subscribe to %s: %w", c.destination.stomp(), err)
 	}
 	return nil

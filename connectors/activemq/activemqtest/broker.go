@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -109,9 +110,8 @@ func (b *Broker) await(ctx context.Context) error {
 	ticker := time.NewTicker(50 * time.Millisecond)
 	defer ticker.Stop()
 	for {
-		conn, err := net.Dial("tcp", b.Stomp)
-		if err == nil {
-			return conn.Close()
+		if b.answers() {
+			return nil
 		}
 		select {
 		case <-ticker.C:
@@ -122,6 +122,24 @@ func (b *Broker) await(ctx context.Context) error {
 			return fmt.Errorf("ActiveMQ does not answer at %s: %s", b.Stomp, b.Log())
 		}
 	}
+}
+
+// answers reports whether the broker accepts a STOMP client: its ports are open a little earlier.
+func (b *Broker) answers() bool {
+	conn, err := net.DialTimeout("tcp", b.Stomp, time.Second)
+	if err != nil {
+		return false
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
+		return false
+	}
+	if _, err := conn.Write([]byte("CONNECT\naccept-version:1.2\nhost:test\n\n\x00")); err != nil {
+		return false
+	}
+	answer := make([]byte, len("CONNECTED"))
+	_, err = io.ReadFull(conn, answer)
+	return err == nil && string(answer) == "CONNECTED"
 }
 
 // Log returns the end of what the broker wrote.
