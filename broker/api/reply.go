@@ -73,8 +73,8 @@ func (p *Promise) Ready() <-chan struct{} {
 	}
 }
 
-func (p *Promise) AppendTo(o *Out)        { message{p.call.CorrelationID, p.resp}.AppendTo(o) }
-func (p *Promise) Release()               {}
+func (p *Promise) AppendTo(o *Out) { message{p.call.CorrelationID, p.resp}.AppendTo(o) }
+func (p *Promise) Release()        {}
 
 // Acknowledges reports whether a reply tells a producer that its records are safe, which is worth waiting for when the
 // server stops: the records are in the log, and a producer that does not hear of it sends them again.
