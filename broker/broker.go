@@ -97,6 +97,7 @@ func (b *Broker) serve(ctx context.Context, p *parts, began time.Time) error {
 	b.parts.Store(p)
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return p.server.Run(ctx) })
+	<-p.server.Running() // Run has no way around it
 	close(b.ready)
 	for _, e := range p.server.Endpoints() {
 		b.log.Info("listening", "listener", e.Listener, "advertised", e.String())

@@ -29,6 +29,7 @@ type Server struct {
 
 	listeners []*listener
 
+	running  chan struct{} // closed when Run has begun
 	stopping atomic.Bool
 	stopped  chan struct{} // closed when stopping is set
 
@@ -61,6 +62,7 @@ func New(cfg Config) *Server {
 	cfg = cfg.withDefaults()
 	s := &Server{
 		cfg: cfg, log: cfg.Logger,
+		running: make(chan struct{}),
 		stopped: make(chan struct{}),
 		conns:   make(map[*conn]struct{}),
 		perIP:   make(map[string]int),
@@ -136,6 +138,9 @@ func (s *Server) closeListeners() {
 	}
 }
 
+// Running is closed when Run has begun: DialContext works.
+func (s *Server) Running() <-chan struct{} { return s.running }
+
 // Run serves until ctx ends, then stops within about Config.ShutdownTimeout: acknowledgements under way are still written.
 // Nothing it started runs when it returns. It may be called once.
 func (s *Server) Run(ctx context.Context) error {
@@ -144,6 +149,7 @@ func (s *Server) Run(ctx context.Context) error {
 	s.mu.Lock()
 	s.serving = serving
 	s.mu.Unlock()
+	close(s.running)
 
 	g, ctx := errgroup.WithContext(ctx)
 	for _, l := range s.listeners {

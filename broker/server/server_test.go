@@ -160,21 +160,16 @@ func (l *nowhere) Close() error {
 
 func (l *nowhere) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 9092} }
 
-// dial connects, trying until the server runs.
+// dial connects in memory.
 func (r *running) dial(t *testing.T) net.Conn {
 	t.Helper()
-	for {
-		c, err := r.DialContext(t.Context(), "tcp", r.Endpoints()[0].String())
-		if err == nil {
-			t.Cleanup(func() { c.Close() })
-			return c
-		}
-		select {
-		case <-time.After(time.Millisecond):
-		case <-t.Context().Done():
-			t.Fatal(err)
-		}
+	<-r.Running()
+	c, err := r.DialContext(t.Context(), "tcp", r.Endpoints()[0].String())
+	if err != nil {
+		t.Fatal(err)
 	}
+	t.Cleanup(func() { c.Close() })
+	return c
 }
 
 func send(t *testing.T, c net.Conn, frames ...[]byte) {
