@@ -65,7 +65,7 @@ func OpenDir(cfg DirConfig) (*Dir, error) {
 	if d.logger == nil {
 		d.logger = slog.New(slog.DiscardHandler)
 	}
-	if err := d.fs.MkdirAll(d.path); err != nil {
+	if err := d.makeDir(); err != nil {
 		return nil, fmt.Errorf("make data directory: %w", err)
 	}
 	lock, err := d.fs.Lock(filepath.Join(d.path, lockFile))
@@ -81,6 +81,17 @@ func OpenDir(cfg DirConfig) (*Dir, error) {
 		return nil, errors.Join(fmt.Errorf("open data directory %s: %w", d.path, err), lock.Close())
 	}
 	return d, nil
+}
+
+func (d *Dir) makeDir() error {
+	there, err := vfs.Exists(d.fs, d.path)
+	if err != nil || there {
+		return err
+	}
+	if err := d.fs.MkdirAll(d.path); err != nil {
+		return err
+	}
+	return d.fs.SyncDir(filepath.Dir(d.path))
 }
 
 func (d *Dir) open(cfg DirConfig) error {

@@ -226,7 +226,7 @@ func (l *Log) mustRoll(s *segment, b batch.Batch) bool {
 	if s.size+int64(len(b)) > set.SegmentBytes {
 		return true
 	}
-	if ts := b.MaxTimestamp(); ts >= 0 && s.firstTime >= 0 && ts-s.firstTime > set.SegmentAge.Milliseconds()-s.jitter {
+	if ts := b.MaxTimestamp(); ts >= 0 && s.firstTime >= 0 && ts-s.firstTime > set.maxSegmentAge()-s.jitter {
 		return true
 	}
 	return int64(len(s.idx.offsets)+offsetEntrySize) > set.SegmentIndexBytes ||

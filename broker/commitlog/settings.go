@@ -60,6 +60,14 @@ func DefaultSettings() Settings {
 	}
 }
 
+// maxSegmentAge is when a segment is closed, in ms: the active one cannot be compacted, so max.compaction.lag.ms counts too.
+func (s *Settings) maxSegmentAge() int64 {
+	if s.Compact {
+		return min(s.SegmentAge, s.MaxCompactionLag).Milliseconds()
+	}
+	return s.SegmentAge.Milliseconds()
+}
+
 // Validate names every setting that is out of its range.
 func (s Settings) Validate() error {
 	var errs []error
