@@ -107,7 +107,66 @@ func (m *Manager) purge() {
 	}
 }
 
+// cleaning compacts the partition that needs it most, and waits for log.cleaner.backoff.ms if none does.
 func (m *Manager) cleaning(ctx context.Context) error {
-	<-ctx.Done()
-	return nil
+	timer := time.NewTimer(m.cfg.CleanerBackoff)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-timer.C:
+		}
+		for ctx.Err() == nil && m.CompactOne(ctx) {
+		}
+		timer.Reset(m.cfg.CleanerBackoff)
+	}
+}
+
+// CompactOne compacts the partition with the largest share of dirty bytes, if one is due, and says whether one was. A
+// partition that cannot be compacted is left alone from then on, until it is opened again; the others go on.
+func (m *Manager) CompactOne(ctx context.Context) bool {
+	var best *Partition
+	var bestAt commitlog.TopicPartition
+	var bestPlan commitlog.CleanPlan
+	for tp, p := range m.all() {
+		s := p.Settings()
+		if !s.Compact || p.uncleanable.Load() || p.Err() != nil {
+			continue
+		}
+		plan, err := p.log.PlanClean(m.dir.CleanerOffset(tp), p.LastStableOffset())
+		if err != nil {
+			m.giveUpCleaning(tp, p, err)
+			continue
+		}
+		if plan.Due(s.Settings) && (best == nil || plan.DirtyRatio > bestPlan.DirtyRatio) {
+			best, bestAt, bestPlan = p, tp, plan
+		}
+	}
+	if best == nil {
+		return false
+	}
+	began := m.cfg.Clock()
+	done, err := m.cleaner.Clean(ctx, best.log, bestPlan)
+	if err == nil {
+		err = m.dir.SetCleanerOffset(bestAt, done.Next)
+	}
+	switch {
+	case err == nil:
+		m.logger.Info("partition compacted", "topic", bestAt.Topic, "partition", bestAt.Index, "offset", done.Next,
+			"read_bytes", done.Read, "written_bytes", done.Written, "segments", done.Segments,
+			"duration", m.cfg.Clock().Sub(began))
+		return done.Next > bestPlan.From
+	case errors.Is(err, context.Canceled), errors.Is(err, ErrClosed):
+	case errors.Is(err, ErrNoSpace):
+		m.warn("compact", err)
+	default:
+		m.giveUpCleaning(bestAt, best, err)
+	}
+	return false
+}
+
+func (m *Manager) giveUpCleaning(tp commitlog.TopicPartition, p *Partition, err error) {
+	p.uncleanable.Store(true)
+	m.logger.Error("partition cannot be compacted", "topic", tp.Topic, "partition", tp.Index, "err", err)
 }

@@ -41,6 +41,8 @@ type Manager struct {
 	syncer *commitlog.Syncer
 	logger *slog.Logger
 
+	cleaner *commitlog.Cleaner
+
 	mu      sync.Mutex
 	slots   map[commitlog.TopicPartition]*slot
 	deletes []pendingDelete
@@ -91,7 +93,7 @@ func OpenManager(cfg ManagerConfig) (*Manager, error) {
 	}
 	return &Manager{
 		cfg: cfg, dir: dir, files: commitlog.NewFileCache(cfg.OpenFiles), syncer: commitlog.NewSyncer(cfg.SyncWorkers),
-		logger: cfg.Logger, slots: make(map[commitlog.TopicPartition]*slot),
+		cleaner: commitlog.NewCleaner(cfg.CleanerBufferBytes), logger: cfg.Logger, slots: make(map[commitlog.TopicPartition]*slot),
 	}, nil
 }
 

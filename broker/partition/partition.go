@@ -26,6 +26,7 @@ type Partition struct {
 
 	settings    atomic.Pointer[Settings]
 	leaderEpoch atomic.Int32
+	uncleanable atomic.Bool  // compaction failed; not to be tried again
 	flushing    atomic.Bool  // a sync after flush.ms is on its way
 	startMoved  func() error // makes a new log start durable; nil: nothing to do
 
