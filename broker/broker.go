@@ -16,6 +16,7 @@ import (
 
 	"millrace/broker/api"
 	"millrace/broker/controller"
+	"millrace/broker/group"
 	"millrace/broker/metadata"
 	"millrace/broker/partition"
 	"millrace/broker/quorum"
@@ -38,6 +39,7 @@ type parts struct {
 	quorum     *quorum.Node
 	controller *controller.Controller
 	replicas   *replica.Replicas
+	groups     *group.Coordinator
 	server     *server.Server
 }
 
@@ -76,6 +78,7 @@ func (b *Broker) Run(ctx context.Context) (err error) {
 	g.Go(func() error { return p.logs.Run(below) })
 	g.Go(func() error { return p.quorum.Run(below) })
 	g.Go(func() error { return p.controller.Run(below) })
+	g.Go(func() error { return p.groups.Run(below) })
 	g.Go(func() error {
 		defer stopBelow()
 		ctx, cancel := context.WithCancel(ctx)
@@ -150,10 +153,21 @@ func (b *Broker) open(ctx context.Context) (_ *parts, err error) {
 	})
 	p.controller.Subscribe(p.replicas.Apply)
 
+	p.groups = group.New(group.Config{
+		NodeID: metadata.BrokerID(cfg.NodeID), Controller: p.controller, Settings: cfg.Groups, Logger: cfg.Logger,
+		Logs: func(index int32) group.Log {
+			if l := p.logs.Get(metadata.OffsetsTopic, index); l != nil {
+				return l
+			}
+			return nil
+		},
+	})
+	p.controller.Subscribe(p.groups.Apply) // after replicas: a coordinator reads its partition as soon as it is led
+
 	p.server = server.New(server.Config{
 		Listeners: serverListeners(cfg.Listeners),
 		Dispatcher: api.New(api.Config{
-			NodeID: metadata.BrokerID(cfg.NodeID), Controller: p.controller, Logs: p.logs, LogDir: cfg.DataDir,
+			NodeID: metadata.BrokerID(cfg.NodeID), Controller: p.controller, Logs: p.logs, Groups: p.groups, LogDir: cfg.DataDir,
 			Static: cfg.Static, AutoCreateTopics: cfg.AutoCreateTopics,
 			FetchMaxBytes: cfg.FetchMaxBytes, FetchSessions: cfg.FetchSessions,
 			Logger: cfg.Logger, Registerer: cfg.Registerer,

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"millrace/broker/group"
 )
 
 // Config opens a Broker. Start from DefaultConfig or ParseConfig.
@@ -57,6 +59,9 @@ type Config struct {
 	// CleanerBufferBytes is log.cleaner.dedupe.buffer.size, the memory of compaction. Default and most 16 MiB.
 	CleanerBufferBytes int64
 
+	// Groups are the keys of consumer groups: group.*, offsets.*. Default group.DefaultSettings, which are Kafka's.
+	Groups group.Settings
+
 	// Static are the keys, as Kafka spells them, that were set explicitly. Keys such as log.retention.hours take effect
 	// through it: they are the defaults of topic configs, and DescribeConfigs shows them.
 	Static map[string]string
@@ -94,6 +99,7 @@ func DefaultConfig() Config {
 		CheckpointInterval:     time.Minute,
 		CleanerBackoff:         15 * time.Second,
 		CleanerBufferBytes:     16 << 20,
+		Groups:                 group.DefaultSettings(),
 	}
 }
 
@@ -137,6 +143,9 @@ func (c Config) Validate() error {
 	}
 	if c.ReplicationFactor < 1 {
 		wrong("default.replication.factor", c.ReplicationFactor, "must be at least 1")
+	}
+	if err := c.Groups.Validate(); err != nil {
+		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
 }

@@ -139,6 +139,7 @@ func (p *parser) fill() {
 	setMillis(p, "log.cleaner.backoff.ms", &c.CleanerBackoff)
 	setInt(p, "log.cleaner.dedupe.buffer.size", &c.CleanerBufferBytes)
 	c.CleanerBufferBytes = min(c.CleanerBufferBytes, 16<<20)
+	p.groups()
 	if v, ok := p.props["auto.create.topics.enable"]; ok {
 		c.AutoCreateTopics = strings.EqualFold(strings.TrimSpace(v), "true")
 	}
@@ -247,6 +248,24 @@ func (p *parser) cluster() {
 	}
 	if servers := metadata.SplitList(p.props["controller.quorum.bootstrap.servers"]); len(servers) > 1 {
 		p.wrong("controller.quorum.bootstrap.servers", "only one server, this node, is served")
+	}
+}
+
+func (p *parser) groups() {
+	g := &p.cfg.Groups
+	setMillis(p, "group.min.session.timeout.ms", &g.MinSessionTimeout)
+	setMillis(p, "group.max.session.timeout.ms", &g.MaxSessionTimeout)
+	setMillis(p, "group.initial.rebalance.delay.ms", &g.InitialRebalanceDelay)
+	setInt(p, "group.max.size", &g.MaxSize)
+	setMillis(p, "offsets.retention.check.interval.ms", &g.OffsetsRetentionCheck)
+	setInt(p, "offset.metadata.max.bytes", &g.OffsetMetadataMaxBytes)
+	setInt(p, "offsets.topic.num.partitions", &g.TopicPartitions)
+	setInt(p, "offsets.topic.replication.factor", &g.TopicReplication)
+	setInt(p, "offsets.topic.segment.bytes", &g.TopicSegmentBytes)
+	if p.has("offsets.retention.minutes") {
+		var minutes int64
+		setInt(p, "offsets.retention.minutes", &minutes)
+		g.OffsetsRetention = time.Duration(minutes) * time.Minute
 	}
 }
 

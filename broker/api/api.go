@@ -8,6 +8,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"millrace/broker/controller"
+	"millrace/broker/group"
 	"millrace/broker/metadata"
 	"millrace/broker/partition"
 )
@@ -17,6 +18,7 @@ type Config struct {
 	NodeID     metadata.BrokerID
 	Controller *controller.Controller
 	Logs       *partition.Manager
+	Groups     *group.Coordinator
 	// LogDir is the data directory's path, as DescribeLogDirs names it.
 	LogDir string
 
