@@ -112,6 +112,14 @@ func (s *Statuses) Topics(connector string) []Topic {
 	return slices.SortedFunc(maps.Values(s.topics[connector]), func(a, b Topic) int { return cmp.Compare(a.Name, b.Name) })
 }
 
+// HasTopic reports whether a topic of a connector is active.
+func (s *Statuses) HasTopic(connector, topic string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, ok := s.topics[connector][topic]
+	return ok
+}
+
 // PutConnector sets the status of a connector; nil removes it.
 func (s *Statuses) PutConnector(name string, st *Status) {
 	s.put(connectorStatusPrefix+name, statusValue(st))
@@ -322,4 +330,23 @@ func parseTopic(value []byte) (*Topic, error) {
 	t.Task = int(task)
 	t.Discovered, err = member[int64](o, "discoverTimestamp")
 	return t, err
+}
+
+// Connectors returns the connectors that have a status of their own, a task's or an active topic, unsorted.
+func (s *Statuses) Connectors() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	names := make(map[string]bool)
+	for key, e := range s.entries {
+		if name, ok := strings.CutPrefix(key, connectorStatusPrefix); ok && e.status != nil {
+			names[name] = true
+		}
+	}
+	for name := range s.tasks {
+		names[name] = true
+	}
+	for name := range s.topics {
+		names[name] = true
+	}
+	return slices.Collect(maps.Keys(names))
 }

@@ -1,0 +1,109 @@
+package runtime_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"millrace/runtime"
+)
+
+// departures are configurations that Kafka Connect refuses and we accept: the integrated log needs no address, and a standalone
+// worker keeps offsets in a topic when no file is named. Converter classes are looked up by New, which has the registry.
+var departures = []string{
+	`Missing required configuration "bootstrap.servers"`,
+	`Configuration 'bootstrap.servers' must not be empty`,
+	`Missing required configuration "offset.storage.file.filename"`,
+	`could not be found.`,
+}
+
+func TestParseWorkerConfig_golden(t *testing.T) {
+	files := []string{"testdata/worker.json"}
+	if dir := os.Getenv("GOLDEN_DIR"); dir != "" {
+		if more := filepath.Join(dir, "configdef", "worker.json"); exists(more) {
+			files = append(files, more)
+		}
+	}
+	n := 0
+	for _, file := range files {
+		var cases []struct {
+			Name, Worker string
+			Props        map[string]string
+			Output       *struct{ Message string }
+		}
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(data, &cases); err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range cases {
+			n++
+			t.Run(c.Name, func(t *testing.T) {
+				_, err := runtime.ParseWorkerConfig(runtime.Mode(c.Worker), c.Props)
+				switch {
+				case c.Output == nil && err != nil:
+					t.Errorf("refused: %v", err)
+				case c.Output != nil && err == nil && !isDeparture(c.Output.Message):
+					t.Errorf("accepted, want %s", c.Output.Message)
+				case c.Output != nil && err != nil && !strings.Contains(err.Error(), c.Output.Message) && !isDeparture(c.Output.Message):
+					t.Errorf("error %q, want %q", err, c.Output.Message)
+				}
+			})
+		}
+	}
+	t.Logf("golden: %d cases", n)
+}
+
+func isDeparture(message string) bool {
+	for _, d := range departures {
+		if strings.Contains(message, d) {
+			return true
+		}
+	}
+	return false
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+func TestParseWorkerConfig_names_all_mistakes(t *testing.T) {
+	_, err := runtime.ParseWorkerConfig(runtime.Standalone, map[string]string{
+		"key.converter": "x", "offset.flush.interval.ms": "soon", "topic.creation.enable": "yes", "listeners": ""})
+	for _, want := range []string{
+		`Missing required configuration "value.converter" which has no default value.`,
+		"Invalid value soon for configuration offset.flush.interval.ms: Not a number of type LONG",
+		"Invalid value yes for configuration topic.creation.enable: Expected value to be either true or false",
+		"Invalid value for listeners, at least one URL is expected",
+	} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v lacks %q", err, want)
+		}
+	}
+}
+
+func TestParseWorkerConfig_warns_of_unknown_keys(t *testing.T) {
+	c, err := runtime.ParseWorkerConfig(runtime.Standalone, map[string]string{
+		"key.converter": "x", "value.converter": "x", "offset.flush.intervall.ms": "1", "producer.linger.ms": "5"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(c.Warnings) != 1 || !strings.HasPrefix(c.Warnings[0], "offset.flush.intervall.ms: ") {
+		t.Errorf("warnings = %q", c.Warnings)
+	}
+}
+
+func TestDefaultConfig(t *testing.T) {
+	c := runtime.DefaultConfig()
+	if err := c.Validate(); err != nil {
+		t.Error(err)
+	}
+	if !c.StateInTopics || c.OffsetFile != "" || c.ConfigTopic.Name != "connect-configs" {
+		t.Errorf("default config = %+v", c)
+	}
+}

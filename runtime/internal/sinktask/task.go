@@ -1,0 +1,210 @@
+package sinktask
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"millrace/connectors"
+	"millrace/runtime/internal/pipeline"
+)
+
+// Config is what a Task needs. DeadLetters and Used may be nil.
+type Config struct {
+	Connector  string
+	ID         int
+	TaskConfig map[string]string
+	Sink       connectors.SinkTask
+	Pipeline   *pipeline.Pipeline
+	// Consumer are the options of the consumer, without group and topics.
+	Consumer []kgo.Opt
+	Group    string
+	// Topics, or TopicsRegex in Java's syntax.
+	Topics      []string
+	TopicsRegex string
+	// MaxPoll is the most records of a Put.
+	MaxPoll     int
+	DeadLetters *DeadLetters
+	// Used hears of each topic that the task reads from, again and again but not for each record.
+	Used func(topic string)
+	// Report hears of RUNNING and PAUSED.
+	Report func(State)
+
+	CommitInterval, CommitTimeout time.Duration
+	Counts                        Counts
+	Logger                        connectors.Logger
+}
+
+// A State is what a running task reports.
+type State string
+
+// The states.
+const (
+	Running State = "RUNNING"
+	Paused  State = "PAUSED"
+)
+
+// Counts count records and commits.
+type Counts struct {
+	Read, Put, CommitFailures prometheus.Counter
+	CommitSeconds             prometheus.Observer
+}
+
+// A Task is one life of a sink task.
+type Task struct {
+	cfg      Config
+	consumer *kgo.Client
+
+	// What follows belongs to Run's goroutine.
+	parts      map[connectors.TopicPartition]*partition
+	batch      batch
+	rewinds    map[connectors.TopicPartition]int64
+	timeout    time.Duration // SinkTaskContext.SetTimeout, 0 unset
+	nextCommit time.Time
+	committing *commit // the commit under way
+	seq        int
+
+	// changed holds a token when something below changed.
+	changed chan struct{}
+	// ended is closed when requests are not served any more.
+	ended chan struct{}
+
+	mu        sync.Mutex
+	paused    bool
+	stopped   bool
+	commitNow bool
+	err       error
+	requests  []*rebalance
+	finished  []*commit
+	interrupt context.CancelFunc // ends the current poll
+}
+
+// New returns a task that is not running yet.
+func New(cfg Config, paused bool) *Task {
+	return &Task{
+		cfg: cfg, paused: paused,
+		parts:   make(map[connectors.TopicPartition]*partition),
+		changed: make(chan struct{}, 1),
+		ended:   make(chan struct{}),
+	}
+}
+
+// SetPaused pauses or resumes.
+func (t *Task) SetPaused(paused bool) { t.change(func() { t.paused = paused }) }
+
+// Stop asks the task to end: what was put is flushed and committed.
+func (t *Task) Stop() { t.change(func() { t.stopped = true }) }
+
+// Fail ends the task with err; it does not block.
+func (t *Task) Fail(err error) {
+	t.change(func() {
+		if t.err == nil {
+			t.err = err
+		}
+	})
+}
+
+func (t *Task) change(f func()) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	f()
+	select {
+	case t.changed <- struct{}{}:
+	default:
+	}
+	if t.interrupt != nil {
+		t.interrupt()
+	}
+}
+
+// Run runs the task until Stop, or until it fails, or until ctx ends: then at once, with nothing more committed.
+func (t *Task) Run(ctx context.Context) (err error) {
+	defer close(t.ended)
+	opts, err := t.subscription()
+	if err != nil {
+		return err
+	}
+	if err = t.start(ctx); err == nil {
+		err = t.consume(ctx, opts)
+	}
+	return errors.Join(err, t.stop(ctx))
+}
+
+func (t *Task) start(ctx context.Context) (err error) {
+	defer pipeline.Recover(&err)
+	startCtx, cancel := t.untilChanged(ctx, func() bool { return t.stopped })
+	defer cancel()
+	err = t.cfg.Sink.Start(startCtx, taskContext{t}, t.cfg.TaskConfig)
+	if startCtx.Err() != nil && errors.Is(err, startCtx.Err()) {
+		return nil
+	}
+	return err
+}
+
+func (t *Task) stop(ctx context.Context) (err error) {
+	defer pipeline.Recover(&err)
+	stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.cfg.CommitTimeout)
+	defer cancel()
+	if err := t.cfg.Sink.Stop(stopCtx); err != nil {
+		t.cfg.Logger.Warn("stopping the task failed", "err", err)
+	}
+	return nil
+}
+
+func (t *Task) consume(ctx context.Context, opts []kgo.Opt) (err error) {
+	if t.consumer, err = kgo.NewClient(opts...); err != nil {
+		return fmt.Errorf("consumer: %w", err)
+	}
+	defer t.consumer.CloseAllowingRebalance()
+	defer t.refuseRequests()
+	err = t.loop(ctx)
+	if ctx.Err() == nil {
+		if cerr := t.closeAll(ctx); cerr != nil {
+			t.cfg.Logger.Error("closing partitions failed", "err", cerr)
+		}
+	}
+	return err
+}
+
+// subscription returns the consumer's options.
+func (t *Task) subscription() ([]kgo.Opt, error) {
+	opts := append([]kgo.Opt{
+		kgo.ConsumerGroup(t.cfg.Group),
+		kgo.AllowAutoTopicCreation(),
+		kgo.OnPartitionsAssigned(func(ctx context.Context, _ *kgo.Client, m map[string][]int32) { t.request(ctx, assigned, m) }),
+		kgo.OnPartitionsRevoked(func(ctx context.Context, _ *kgo.Client, m map[string][]int32) { t.request(ctx, revoked, m) }),
+		kgo.OnPartitionsLost(func(ctx context.Context, _ *kgo.Client, m map[string][]int32) { t.request(ctx, lost, m) }),
+	}, t.cfg.Consumer...)
+	if t.cfg.TopicsRegex == "" {
+		return append(opts, kgo.ConsumeTopics(t.cfg.Topics...)), nil
+	}
+	pattern := `^(?:` + t.cfg.TopicsRegex + `)$` // Java matches the whole name
+	if _, err := regexp.Compile(pattern); err != nil {
+		return nil, connectors.InvalidValue("topics.regex", t.cfg.TopicsRegex,
+			"not a regular expression that is supported here (no look-around, no back references): "+err.Error())
+	}
+	return append(opts, kgo.ConsumeRegex(), kgo.ConsumeTopics(pattern), kgo.MetadataMaxAge(time.Minute)), nil
+}
+
+// untilChanged returns a context that ends with ctx, or when something changes and done says so; done is called with the
+// lock held.
+func (t *Task) untilChanged(ctx context.Context, done func() bool) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if done() {
+		cancel()
+	}
+	t.interrupt = func() {
+		if done() {
+			cancel()
+		}
+	}
+	return ctx, cancel
+}

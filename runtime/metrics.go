@@ -1,0 +1,133 @@
+package runtime
+
+import (
+	"strconv"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"millrace/runtime/internal/pipeline"
+	"millrace/runtime/internal/sinktask"
+	"millrace/runtime/internal/sourcetask"
+)
+
+// metrics are a worker's. All of them are bounded by the connectors it runs.
+type metrics struct {
+	polled, written, dropped            *prometheus.CounterVec
+	read, put                           *prometheus.CounterVec
+	failures, errors, skipped, retries  *prometheus.CounterVec
+	logged, deadLetters, deadLetterFail *prometheus.CounterVec
+	commitFailures                      *prometheus.CounterVec
+	commitSeconds                       prometheus.Histogram
+}
+
+func newMetrics(reg prometheus.Registerer) *metrics {
+	if reg == nil {
+		reg = prometheus.NewRegistry()
+	}
+	vec := func(name, help string) *prometheus.CounterVec {
+		v := prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "millrace", Subsystem: "connect", Name: name, Help: help},
+			[]string{"connector", "task"})
+		reg.MustRegister(v)
+		return v
+	}
+	m := &metrics{
+		polled:         vec("source_records_polled_total", "Records that source tasks gave."),
+		written:        vec("source_records_written_total", "Records of source tasks that the log acknowledged."),
+		dropped:        vec("source_records_dropped_total", "Records of source tasks that a transform filtered or the error policy skipped."),
+		read:           vec("sink_records_read_total", "Records read from the log for sink tasks."),
+		put:            vec("sink_records_put_total", "Records that sink tasks took."),
+		failures:       vec("record_failures_total", "Records that failed in a transform or converter. A rise means that data and configuration do not fit."),
+		errors:         vec("record_errors_total", "Failures of records that ended a task."),
+		skipped:        vec("records_skipped_total", "Failed records that errors.tolerance skipped."),
+		retries:        vec("record_retries_total", "Operations on records that were tried again."),
+		logged:         vec("errors_logged_total", "Failures of records that were written to the log of the worker."),
+		deadLetters:    vec("dead_letters_total", "Records written to dead letter queues."),
+		deadLetterFail: vec("dead_letter_failures_total", "Records that a dead letter queue refused; their task ends."),
+		commitFailures: vec("offset_commit_failures_total", "Commits of offsets that failed and are tried again. A steady rise means duplicates after a restart."),
+		commitSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "millrace", Subsystem: "connect",
+			Name: "offset_commit_seconds", Help: "Time of successful commits of offsets.", Buckets: prometheus.ExponentialBuckets(0.001, 4, 8)}),
+	}
+	reg.MustRegister(m.commitSeconds)
+	return m
+}
+
+func (m *metrics) source(id TaskID) sourcetask.Counts {
+	l := labels(id)
+	return sourcetask.Counts{
+		Polled: m.polled.With(l), Written: m.written.With(l), Dropped: m.dropped.With(l),
+		CommitFailures: m.commitFailures.With(l), CommitSeconds: m.commitSeconds,
+	}
+}
+
+func (m *metrics) sink(id TaskID) sinktask.Counts {
+	l := labels(id)
+	return sinktask.Counts{
+		Read: m.read.With(l), Put: m.put.With(l), CommitFailures: m.commitFailures.With(l), CommitSeconds: m.commitSeconds,
+	}
+}
+
+func (m *metrics) pipeline(id TaskID) pipeline.Counts {
+	l := labels(id)
+	return pipeline.Counts{
+		Failures: m.failures.With(l).Inc, Errors: m.errors.With(l).Inc, Skipped: m.skipped.With(l).Inc,
+		Retries: m.retries.With(l).Inc, Logged: m.logged.With(l).Inc,
+	}
+}
+
+func labels(id TaskID) prometheus.Labels {
+	return prometheus.Labels{"connector": id.Connector, "task": strconv.Itoa(id.Task)}
+}
+
+// forget drops the counters of a connector that is gone.
+func (m *metrics) forget(connector string) {
+	for _, v := range []*prometheus.CounterVec{
+		m.polled, m.written, m.dropped, m.read, m.put, m.failures, m.errors, m.skipped, m.retries, m.logged, m.deadLetters,
+		m.deadLetterFail, m.commitFailures,
+	} {
+		v.DeletePartialMatch(prometheus.Labels{"connector": connector})
+	}
+}
+
+// states collects connectors and tasks by state when it is asked.
+type states struct {
+	h              *herder
+	connectors, ts *prometheus.Desc
+}
+
+func newStates(h *herder) *states {
+	return &states{
+		h:          h,
+		connectors: prometheus.NewDesc("millrace_connect_connectors", "Connectors by state.", []string{"state"}, nil),
+		ts:         prometheus.NewDesc("millrace_connect_tasks", "Tasks by state.", []string{"state"}, nil),
+	}
+}
+
+// Describe implements prometheus.Collector.
+func (s *states) Describe(ch chan<- *prometheus.Desc) {
+	ch <- s.connectors
+	ch <- s.ts
+}
+
+// Collect implements prometheus.Collector.
+func (s *states) Collect(ch chan<- prometheus.Metric) {
+	if !s.h.isReady() {
+		return
+	}
+	connectors, tasks := map[string]int{}, map[string]int{}
+	for _, name := range s.h.configs.Names() {
+		if st := s.h.statuses.Connector(name); st != nil {
+			connectors[st.State]++
+		}
+		for _, id := range s.h.statuses.Tasks(name) {
+			if st := s.h.statuses.Task(name, id); st != nil {
+				tasks[st.State]++
+			}
+		}
+	}
+	for state, n := range connectors {
+		ch <- prometheus.MustNewConstMetric(s.connectors, prometheus.GaugeValue, float64(n), state)
+	}
+	for state, n := range tasks {
+		ch <- prometheus.MustNewConstMetric(s.ts, prometheus.GaugeValue, float64(n), state)
+	}
+}
