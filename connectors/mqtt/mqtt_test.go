@@ -2,8 +2,6 @@ package mqtt_test
 
 import (
 	"fmt"
-	"net"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -17,96 +15,27 @@ import (
 	"millrace/connectors"
 	"millrace/connectors/connectortest"
 	"millrace/connectors/mqtt"
+	"millrace/connectors/mqtt/mosquittotest"
 )
 
 var source, sink = mqtt.Plugins()[0], mqtt.Plugins()[1]
 
-// A broker is a running Mosquitto whose sessions survive a restart.
+// A broker is a running Mosquitto.
 type broker struct {
-	t    *testing.T
-	dir  string
-	addr string
-	cmd  *exec.Cmd
+	*mosquittotest.Broker
+	t *testing.T
 }
 
-// mosquitto starts a broker with further lines of configuration, and with a user called u if password is set.
-func mosquitto(t *testing.T, password string, lines ...string) *broker {
+// mosquitto starts a broker with further lines of configuration.
+func mosquitto(t *testing.T, lines ...string) *broker {
 	t.Helper()
-	if _, err := exec.LookPath("mosquitto"); err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal("mosquitto is not installed, and CI needs it: apt-get install mosquitto")
-		}
-		t.Skip("SKIPPED: mosquitto is not installed: apt-get install mosquitto")
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	b := &broker{t: t, dir: t.TempDir(), addr: l.Addr().String()}
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chmod(b.dir, 0o777); err != nil { // Mosquitto gives up root
-		t.Fatal(err)
-	}
-	_, port, _ := net.SplitHostPort(b.addr)
-	conf := "listener " + port + " 127.0.0.1\npersistence true\n" +
-		"persistence_location " + b.dir + "/\nmax_queued_messages 0\nuser root\n" + strings.Join(lines, "\n") + "\n"
-	if password == "" {
-		conf += "allow_anonymous true\n"
-	} else {
-		file := filepath.Join(b.dir, "passwords")
-		if out, err := exec.Command("mosquitto_passwd", "-b", "-c", file, "u", password).CombinedOutput(); err != nil {
-			t.Fatalf("mosquitto_passwd: %v: %s", err, out)
-		}
-		conf += "allow_anonymous false\npassword_file " + file + "\n"
-	}
-	if err := os.WriteFile(filepath.Join(b.dir, "mosquitto.conf"), []byte(conf), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	b.run()
-	t.Cleanup(func() { b.stop() })
-	return b
+	return &broker{mosquittotest.New(t, lines...), t}
 }
-
-func (b *broker) run() {
-	b.t.Helper()
-	b.cmd = exec.Command("mosquitto", "-c", filepath.Join(b.dir, "mosquitto.conf"))
-	b.cmd.Stderr = b.t.Output()
-	if err := b.cmd.Start(); err != nil {
-		b.t.Fatal(err)
-	}
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for deadline := time.Now().Add(10 * time.Second); ; <-tick.C {
-		c, err := net.Dial("tcp", b.addr)
-		if err == nil {
-			c.Close()
-			return
-		}
-		if time.Now().After(deadline) {
-			b.t.Fatalf("mosquitto does not listen: %v", err)
-		}
-	}
-}
-
-// stop ends the broker as an operator would; it saves its sessions.
-func (b *broker) stop() {
-	b.t.Helper()
-	if err := b.cmd.Process.Signal(os.Interrupt); err != nil {
-		b.t.Fatal(err)
-	}
-	if err := b.cmd.Wait(); err != nil {
-		b.t.Logf("mosquitto: %v", err)
-	}
-}
-
-func (b *broker) url() string { return "tcp://" + b.addr }
 
 // client connects the test itself.
 func (b *broker) client(id string, clean bool) paho.Client {
 	b.t.Helper()
-	c := paho.NewClient(paho.NewClientOptions().AddBroker(b.url()).SetClientID(id).SetCleanSession(clean).SetAutoReconnect(false))
+	c := paho.NewClient(paho.NewClientOptions().AddBroker(b.URL()).SetClientID(id).SetCleanSession(clean).SetAutoReconnect(false))
 	b.done(c.Connect())
 	return c
 }
@@ -175,9 +104,9 @@ func TestSourceContract(t *testing.T) {
 	for qos := 1; qos <= 2; qos++ {
 		t.Run(fmt.Sprintf("qos_%d", qos), func(t *testing.T) {
 			connectortest.TestSource(t, connectortest.SourceCase{Plugin: source, Setup: func(t *testing.T) (map[string]string, func(...string)) {
-				b := mosquitto(t, "", "max_inflight_messages 0") // the contract leaves hundreds uncommitted
+				b := mosquitto(t, "max_inflight_messages 0") // the contract leaves hundreds uncommitted
 				b.session(connectortest.Name+"-0", "things/#")
-				return map[string]string{"name": connectortest.Name, "mqtt.server.uri": b.url(), "mqtt.topics": "things/#", "kafka.topic": "things", "mqtt.qos": fmt.Sprint(qos)},
+				return map[string]string{"name": connectortest.Name, "mqtt.server.uri": b.URL(), "mqtt.topics": "things/#", "kafka.topic": "things", "mqtt.qos": fmt.Sprint(qos)},
 					func(values ...string) { b.publish("things/1", values...) }
 			}})
 		})
@@ -186,17 +115,17 @@ func TestSourceContract(t *testing.T) {
 
 func TestSinkContract(t *testing.T) {
 	connectortest.TestSink(t, connectortest.SinkCase{Plugin: sink, Setup: func(t *testing.T) (map[string]string, func(int) []string) {
-		b := mosquitto(t, "")
-		return map[string]string{"name": connectortest.Name, "mqtt.server.uri": b.url()}, b.subscribe("topic")
+		b := mosquitto(t)
+		return map[string]string{"name": connectortest.Name, "mqtt.server.uri": b.URL()}, b.subscribe("topic")
 	}})
 }
 
 func TestSource(t *testing.T) {
 	t.Run("carries_topic_and_headers", func(t *testing.T) {
-		b := mosquitto(t, "")
+		b := mosquitto(t)
 		b.session("c-0", "#")
 		b.publish("/things/a b/1", "x")
-		s := connectortest.StartSource(t, source, map[string]string{"name": "c", "mqtt.server.uri": b.url(), "mqtt.topics": "#", "kafka.topic": "from.${mqtt.topic}"}, nil)
+		s := connectortest.StartSource(t, source, map[string]string{"name": "c", "mqtt.server.uri": b.URL(), "mqtt.topics": "#", "kafka.topic": "from.${mqtt.topic}"}, nil)
 		r := s.Wait(1)[0]
 		if r.Topic != "from.things.a_b.1" || r.Key != "/things/a b/1" || string(r.Value.([]byte)) != "x" {
 			t.Errorf("got topic %q, key %q, value %q", r.Topic, r.Key, r.Value)
@@ -213,9 +142,9 @@ func TestSource(t *testing.T) {
 	})
 
 	t.Run("loses_nothing_when_the_connection_is_cut", func(t *testing.T) {
-		b := mosquitto(t, "")
+		b := mosquitto(t)
 		b.session("c-0", "things/#")
-		proxy := connectortest.NewProxy(t, b.addr)
+		proxy := connectortest.NewProxy(t, b.Addr)
 		s := connectortest.StartSource(t, source, map[string]string{"name": "c", "mqtt.server.uri": "tcp://" + proxy.Addr(), "mqtt.topics": "things/#", "topic": "things"}, nil)
 		missing := make(map[string]bool)
 		seen := 0
@@ -243,25 +172,29 @@ func TestSource(t *testing.T) {
 	})
 
 	t.Run("waits_for_a_broker_that_restarts", func(t *testing.T) {
-		b := mosquitto(t, "")
+		b := mosquitto(t)
 		b.session("c-0", "things/#")
-		s := connectortest.StartSource(t, source, map[string]string{"name": "c", "mqtt.server.uri": b.url(), "mqtt.topics": "things/#", "topic": "things"}, nil)
+		s := connectortest.StartSource(t, source, map[string]string{"name": "c", "mqtt.server.uri": b.URL(), "mqtt.topics": "things/#", "topic": "things"}, nil)
 		b.publish("things/1", "a", "b")
 		s.Wait(2)
 		s.Commit(1)
-		b.stop()
-		b.run()
+		if err := b.Stop(); err != nil {
+			t.Fatal(err)
+		}
+		if err := b.Restart(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 		// The broker may have gone before it read the acknowledgement of a: then a comes again too.
 		for n := 3; string(s.Wait(n)[n-1].Value.([]byte)) != "b"; n++ {
 		}
 	})
 
 	t.Run("skips_retained_messages_if_told_so", func(t *testing.T) {
-		b := mosquitto(t, "")
+		b := mosquitto(t)
 		c := b.client("retainer", true)
 		b.done(c.Publish("things/1", 1, true, "old"))
 		c.Disconnect(100)
-		s := connectortest.StartSource(t, source, map[string]string{"name": "c", "mqtt.server.uri": b.url(), "mqtt.topics": "things/#", "topic": "things", "mqtt.retained": "exclude"}, nil)
+		s := connectortest.StartSource(t, source, map[string]string{"name": "c", "mqtt.server.uri": b.URL(), "mqtt.topics": "things/#", "topic": "things", "mqtt.retained": "exclude"}, nil)
 		for polled := 0; polled == 0; polled, _ = s.Count() { // until the subscription is there
 			b.publish("things/1", "new")
 		}
@@ -271,8 +204,12 @@ func TestSource(t *testing.T) {
 	})
 
 	t.Run("fails_on_a_wrong_password", func(t *testing.T) {
-		b := mosquitto(t, "secret")
-		s := connectortest.StartSource(t, source, map[string]string{"name": "c", "mqtt.server.uri": b.url(), "mqtt.topics": "x", "topic": "x",
+		file := filepath.Join(t.TempDir(), "passwords")
+		if out, err := exec.Command("mosquitto_passwd", "-b", "-c", file, "u", "secret").CombinedOutput(); err != nil {
+			t.Fatalf("mosquitto_passwd: %v: %s", err, out)
+		}
+		b := mosquitto(t, "allow_anonymous false", "password_file "+file)
+		s := connectortest.StartSource(t, source, map[string]string{"name": "c", "mqtt.server.uri": b.URL(), "mqtt.topics": "x", "topic": "x",
 			"mqtt.username": "u", "mqtt.password": "wrong"}, nil)
 		if err := s.Failure(); !strings.Contains(err.Error(), "mqtt.password") || strings.Contains(err.Error(), "wrong") {
 			t.Errorf("error %v", err)
@@ -296,8 +233,8 @@ func TestSource(t *testing.T) {
 }
 
 func TestSharedSubscription(t *testing.T) {
-	b := mosquitto(t, "")
-	config := map[string]string{"name": "c", "mqtt.server.uri": b.url(), "mqtt.topics": "things/#", "topic": "things", "mqtt.shared.subscription.group": "g"}
+	b := mosquitto(t)
+	config := map[string]string{"name": "c", "mqtt.server.uri": b.URL(), "mqtt.topics": "things/#", "topic": "things", "mqtt.shared.subscription.group": "g"}
 	b.session("c-0", "$share/g/things/#")
 	b.session("c-1", "$share/g/things/#")
 	var tasks []*connectortest.Source
@@ -318,9 +255,9 @@ func TestSharedSubscription(t *testing.T) {
 
 func TestSink(t *testing.T) {
 	t.Run("publishes_again_what_was_not_confirmed", func(t *testing.T) {
-		b := mosquitto(t, "")
+		b := mosquitto(t)
 		received := b.subscribe("out/#")
-		proxy := connectortest.NewProxy(t, b.addr)
+		proxy := connectortest.NewProxy(t, b.Addr)
 		s := connectortest.StartSink(t, sink, map[string]string{"name": "c", "mqtt.server.uri": "tcp://" + proxy.Addr(), "mqtt.topic": "out/${topic}", "mqtt.ack.timeout.ms": "2000"})
 		s.Put(connectortest.Records("topic", 0, "a", "b")...)
 		proxy.Cut()
@@ -331,9 +268,9 @@ func TestSink(t *testing.T) {
 	})
 
 	t.Run("reports_what_cannot_be_published", func(t *testing.T) {
-		b := mosquitto(t, "")
+		b := mosquitto(t)
 		received := b.subscribe("#")
-		s := connectortest.StartSink(t, sink, map[string]string{"name": "c", "mqtt.server.uri": b.url()})
+		s := connectortest.StartSink(t, sink, map[string]string{"name": "c", "mqtt.server.uri": b.URL()})
 		s.Context.Tolerant = true
 		s.Put(connectortest.Record("topic", 0, connectors.Int32Schema, int32(1)), connectortest.Record("topic", 1, connectors.StringSchema, "x"))
 		if got := s.Context.Reported(); len(got) != 1 || got[0].Record.Offset != 0 {
