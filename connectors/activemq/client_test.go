@@ -53,6 +53,9 @@ func (c *client) subscribe(destination string) *stomp.Subscription {
 	if err != nil {
 		c.t.Fatalf("subscribe: %v", err)
 	}
+	if err := c.conn.Begin().CommitWithReceipt(); err != nil { // the broker has handled what was sent before
+		c.t.Fatalf("subscribe: %v", err)
+	}
 	return s
 }
 
@@ -79,7 +82,7 @@ func receive(t testing.TB, s *stomp.Subscription, n int) []*stomp.Message {
 // count returns how many messages destination holds, by browsing it.
 func (c *client) count(destination string) int {
 	c.t.Helper()
-	s, err := c.conn.Subscribe(destination, stomp.AckClient, stomp.SubscribeOpt.Header("browser", "true"))
+	s, err := c.conn.Subscribe(destination, stomp.AckAuto, stomp.SubscribeOpt.Header("browser", "true"))
 	if err != nil {
 		c.t.Fatalf("browse: %v", err)
 	}

@@ -52,6 +52,7 @@ func (l *link) run(ctx context.Context) {
 			l.log.Info("connected to broker", "broker", s.endpoint.String(), "server", s.server)
 			l.publish(s, nil)
 			connected = true
+			began := time.Now()
 			err = l.watch(ctx, s)
 			l.publish(nil, nil)
 			goodbye, cancel := context.WithTimeout(context.WithoutCancel(ctx), goodbyeTime)
@@ -60,7 +61,7 @@ func (l *link) run(ctx context.Context) {
 			if ctx.Err() != nil {
 				return
 			}
-			failures = failureCount{began: time.Now()}
+			failures.lost(time.Since(began))
 			l.log.Warn("broker lost; reconnecting", "broker", s.endpoint.String(), "err", err)
 		}
 		if ctx.Err() != nil {
@@ -74,7 +75,7 @@ func (l *link) run(ctx context.Context) {
 		if failures.rounds == 1 || l.failover.warnAfter > 0 && failures.rounds%l.failover.warnAfter == 0 {
 			l.log.Warn("no broker answers; trying again", "attempts", failures.rounds, "err", err)
 		}
-		sleep(ctx, l.delay(failures.rounds))
+		sleep(ctx, l.delay(failures.rounds+failures.brief))
 	}
 }
 
@@ -171,7 +172,9 @@ func (l *link) final(f *failureCount, connected bool, err error) error {
 	switch {
 	case refused && kind == refusedAuth && f.auth >= authTries:
 		return &connectors.ConfigError{Msg: fmt.Sprintf("activemq.user, activemq.password: refused: %v", err)}
-	case refused && kind == refusedConfig, refused && kind == refusedProtocol && !connected:
+	case refused && kind == refusedConfig:
+		return &connectors.ConfigError{Msg: fmt.Sprintf("activemq.destination, activemq.selector: %v", err)}
+	case refused && kind == refusedProtocol && !connected:
 		return &connectors.ConfigError{Msg: fmt.Sprintf("activemq.server_uris: %v", err)}
 	case limit >= 0 && f.rounds > limit:
 		return fmt.Errorf("activemq.server_uris allows %d reconnect attempts, which all failed: %w", limit, err)
@@ -196,11 +199,26 @@ func (l *link) delay(n int) time.Duration {
 	return time.Duration(d/2 + rand.Float64()*d/2)
 }
 
+// settled is how long a session must last for what was before it to be forgotten: a broker that accepts a connection and then ends it
+// is not asked again at once, and some refusals come after the session began.
+const settled = 10 * time.Second
+
 // failureCount counts rounds without a connection.
 type failureCount struct {
 	began  time.Time
-	rounds int
-	auth   int
+	rounds int // since the last session
+	brief  int // sessions in a row that did not last
+	auth   int // refusals of the credentials
+}
+
+// lost notes the end of a session.
+func (f *failureCount) lost(lasted time.Duration) {
+	f.began, f.rounds = time.Now(), 0
+	if lasted >= settled {
+		f.brief, f.auth = 0, 0
+		return
+	}
+	f.brief++
 }
 
 func (f *failureCount) add(err error) {

@@ -141,13 +141,23 @@ func (s *session) write(frames ...*frame.Frame) error {
 	s.writeMu.Lock()
 	err := s.writeLocked(frames)
 	s.writeMu.Unlock()
-	if err != nil {
+	if err == nil {
+		return nil
+	}
+	// A broker that hangs up has often said why: what it sent is read first.
+	timer := time.NewTimer(lastWords)
+	defer timer.Stop()
+	select {
+	case <-s.done:
+	case <-timer.C:
 		s.end(fmt.Errorf("write to %s: %w", s.endpoint, err))
 		<-s.done
-		return s.err
 	}
-	return nil
+	return s.err
 }
+
+// lastWords is how long the reader gets, after a failed write, to find an ERROR frame.
+const lastWords = 500 * time.Millisecond
 
 func (s *session) writeLocked(frames []*frame.Frame) error {
 	// One deadline for all: a broker that takes nothing for so long has stopped reading.

@@ -101,8 +101,8 @@ func (t *sourceTask) Start(ctx context.Context, tc connectors.SourceTaskContext,
 	return nil
 }
 
-// subscribe asks for messages. The receipt of the empty transaction after it tells that the broker has agreed: frames are handled in
-// order, so a refusal comes first. A receipt of SUBSCRIBE itself would make ActiveMQ start with a prefetch of 0, and a
+// subscribe asks for messages. The receipt of the empty transaction after it tells that the broker has read SUBSCRIBE; a refusal may
+// still come later. A receipt of SUBSCRIBE itself would say more, but makes ActiveMQ start with a prefetch of 0, and a
 // message that comes before it is raised lies there until the queue's next check, up to 30 seconds later.
 func (t *sourceTask) subscribe(ctx context.Context, s *session) error {
 	c := t.config

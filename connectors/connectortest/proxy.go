@@ -4,7 +4,9 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // A Proxy forwards TCP connections to a target until they are cut: the network between a connector and its peer.
@@ -17,6 +19,9 @@ type Proxy struct {
 	down  bool
 	conns map[net.Conn]struct{}
 	total int
+
+	moved atomic.Int64 // bytes since the last Transferred
+	more  chan struct{}
 }
 
 // NewProxy listens on a free loopback port until the end of the test.
@@ -26,7 +31,7 @@ func NewProxy(t testing.TB, target string) *Proxy {
 	if err != nil {
 		t.Fatalf("proxy: %v", err)
 	}
-	p := &Proxy{l: l, target: target, conns: make(map[net.Conn]struct{})}
+	p := &Proxy{l: l, target: target, conns: make(map[net.Conn]struct{}), more: make(chan struct{}, 1)}
 	p.wg.Go(p.accept)
 	t.Cleanup(func() {
 		p.l.Close()
@@ -63,6 +68,37 @@ func (p *Proxy) SetDown(down bool) {
 	if down {
 		p.Cut()
 	}
+}
+
+// Transferred waits until n bytes went through since it last returned true, for a second at most.
+func (p *Proxy) Transferred(n int64) bool {
+	timer := time.NewTimer(time.Second)
+	defer timer.Stop()
+	for p.moved.Load() < n {
+		select {
+		case <-p.more:
+		case <-timer.C:
+			return false
+		}
+	}
+	p.moved.Store(0)
+	return true
+}
+
+// A meter counts what is read.
+type meter struct {
+	net.Conn
+	p *Proxy
+}
+
+func (m *meter) Read(b []byte) (int, error) {
+	n, err := m.Conn.Read(b)
+	m.p.moved.Add(int64(n))
+	select {
+	case m.p.more <- struct{}{}:
+	default:
+	}
+	return n, err
 }
 
 func (p *Proxy) accept() {
@@ -103,7 +139,7 @@ func (p *Proxy) add(conns ...net.Conn) bool {
 
 func (p *Proxy) copy(to, from net.Conn) {
 	// The error is the cut itself, or the end of the stream.
-	_, _ = io.Copy(to, from)
+	_, _ = io.Copy(to, &meter{from, p})
 	to.Close()
 	from.Close()
 	p.mu.Lock()

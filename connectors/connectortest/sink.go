@@ -23,12 +23,19 @@ type Sink struct {
 // StartSink starts the first task of a sink on config; it is stopped at the end of the test.
 func StartSink(t testing.TB, p connectors.Plugin, config map[string]string) *Sink {
 	t.Helper()
+	return StartSinkContext(t, p, config, func(*SinkContext) {})
+}
+
+// StartSinkContext is StartSink with a context that prepare has changed before the task gets it.
+func StartSinkContext(t testing.TB, p connectors.Plugin, config map[string]string, prepare func(*SinkContext)) *Sink {
+	t.Helper()
 	configs := TaskConfigs(t, p, config, 1)
 	if len(configs) != 1 {
 		t.Fatalf("one task at most gives %d task configs", len(configs))
 	}
 	s := &Sink{t: t, task: p.NewSink().NewTask(), Context: &SinkContext{log: Logger(t)},
 		next: make(map[connectors.TopicPartition]int64)}
+	prepare(s.Context)
 	if err := s.task.Start(context.Background(), s.Context, configs[0]); err != nil {
 		if err := s.task.Stop(context.Background()); err != nil {
 			t.Errorf("stop after a failed start: %v", err)

@@ -237,7 +237,7 @@ const configXML = `<beans xmlns="http://www.springframework.org/schema/beans" xm
       </simpleAuthenticationPlugin>
     </plugins>
     <transportConnectors>
-      <transportConnector name="stomp" uri="stomp://$stomp?wireFormat.maxDataLength=$max"/>
+      <transportConnector name="stomp" uri="stomp://$stomp?wireFormat.maxDataLength=$max&amp;wireFormat.maxFrameSize=$max"/>
       <transportConnector name="openwire" uri="tcp://$openwire"/>
     </transportConnectors>
   </broker>
