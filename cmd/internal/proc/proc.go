@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -21,10 +22,10 @@ import (
 	"time"
 )
 
-// Build builds pkg, such as millrace/cmd/millrace, into dir and returns the binary's path.
-func Build(ctx context.Context, pkg, dir string) (string, error) {
+// Build builds pkg, such as millrace/cmd/millrace, into dir with further flags of go build, and returns the binary's path.
+func Build(ctx context.Context, pkg, dir string, flags ...string) (string, error) {
 	bin := filepath.Join(dir, filepath.Base(pkg))
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", bin, pkg)
+	cmd := exec.CommandContext(ctx, "go", slices.Concat([]string{"build", "-o", bin}, flags, []string{pkg})...)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build %s: %w\n%s", pkg, err, out)

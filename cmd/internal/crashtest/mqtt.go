@@ -1,0 +1,91 @@
+package crashtest
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	paho "github.com/eclipse/paho.mqtt.golang"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"millrace/cmd/internal/proc"
+)
+
+// MQTTFlow goes from the MQTT broker at url, with QoS 1, into a topic of w.
+func MQTTFlow(url string, w *proc.Worker) (Flow, error) {
+	producer := paho.NewClient(paho.NewClientOptions().AddBroker(url).SetClientID("crash-feed"))
+	if err := wait(producer.Connect()); err != nil {
+		return Flow{}, err
+	}
+	return Flow{
+		Name: "MQTT -> topic",
+		Connectors: []Connector{
+			{"crash-source", 1, map[string]string{"connector.class": "MqttSourceConnector", "kafka.topic": "crash", "mqtt.server.uri": url,
+				"mqtt.topics": "crash/#", "mqtt.qos": "1", "key.converter": stringConverter, "value.converter": "org.apache.kafka.connect.converters.ByteArrayConverter"}},
+		},
+		Subscribed: func(ctx context.Context) error { return subscribed(ctx, producer, w) },
+		Feed: func(_ context.Context, from, to int) error {
+			tokens := make([]paho.Token, 0, to-from)
+			for seq := from; seq < to; seq++ {
+				tokens = append(tokens, producer.Publish("crash/1", 1, false, payload(seq)))
+			}
+			for _, t := range tokens {
+				if err := wait(t); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+		Collect: func(ctx context.Context, seen func(int)) error { return collectTopic(ctx, w, "crash", seen) },
+	}, nil
+}
+
+func wait(t paho.Token) error {
+	if !t.WaitTimeout(30 * time.Second) {
+		return fmt.Errorf("no answer from the MQTT broker within 30 s")
+	}
+	return t.Error()
+}
+
+// subscribed publishes marks until one is in the topic: from then on the session of the source keeps everything.
+func subscribed(ctx context.Context, producer paho.Client, w *proc.Worker) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	arrived := make(chan error, 1)
+	go func() {
+		arrived <- collectTopic(ctx, w, "crash", func(int) { cancel() })
+	}()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if err := wait(producer.Publish("crash/1", 1, false, payload(-1))); err != nil {
+			return err
+		}
+		select {
+		case <-tick.C:
+		case err := <-arrived:
+			return err
+		}
+	}
+}
+
+// collectTopic reads a topic from its beginning, over restarts of the worker, until ctx ends.
+func collectTopic(ctx context.Context, w *proc.Worker, topic string, seen func(int)) error {
+	cl, err := kgo.NewClient(kgo.SeedBrokers(w.Kafka), kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.UnknownTopicRetries(-1), kgo.RetryBackoffFn(func(int) time.Duration { return 50 * time.Millisecond }))
+	if err != nil {
+		return err
+	}
+	defer cl.Close()
+	for ctx.Err() == nil {
+		// Errors are of a worker that is away: the client goes on by itself.
+		for _, r := range cl.PollFetches(ctx).Records() {
+			seq, err := sequence(r.Value)
+			if err != nil {
+				return fmt.Errorf("a record that nobody sent: %q", r.Value)
+			}
+			seen(seq)
+		}
+	}
+	return nil
+}

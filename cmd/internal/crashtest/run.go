@@ -1,0 +1,273 @@
+package crashtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"millrace/cmd/internal/proc"
+)
+
+// A Flow is one way of records through a worker.
+type Flow struct {
+	Name string
+	// Connectors are created when the worker first runs, in this order.
+	Connectors []Connector
+	// Subscribed waits until nothing that is fed can be missed any more; nil if that is so from the start.
+	Subscribed func(ctx context.Context) error
+	// Feed hands over the records from up to but not including to, and returns when the foreign system has them safe.
+	Feed func(ctx context.Context, from, to int) error
+	// Collect calls seen for every record that comes out, again and again, until ctx ends. It outlives restarts of
+	// the worker.
+	Collect func(ctx context.Context, seen func(seq int)) error
+}
+
+// A Connector is a connector to create.
+type Connector struct {
+	Name   string
+	Tasks  int
+	Config map[string]string
+}
+
+// Options say how hard a Run is.
+type Options struct {
+	Records int
+	Kills   int
+	// Since and Outstanding are the records that must have come through since the last kill, and be under way, at a kill.
+	Since, Outstanding int
+	Seed               uint64
+	Log                io.Writer
+}
+
+// A Result is what a Run found.
+type Result struct {
+	Kills, RecoveryKills int
+	Lost, Duplicates     int
+	FirstLost            []int // at most ten of the lost
+	Took                 time.Duration
+}
+
+func (r Result) String() string {
+	return fmt.Sprintf("%d kills (%d of them during recovery), %d lost, %d duplicates, %.0f s", r.Kills, r.RecoveryKills, r.Lost, r.Duplicates, r.Took.Seconds())
+}
+
+// silence is how long nothing may come out before what is missing counts as lost.
+const silence = 20 * time.Second
+
+// Run feeds a flow through w and kills w meanwhile. It returns an error if it could not do its work; losses are in the result.
+func Run(ctx context.Context, w *proc.Worker, f Flow, o Options) (Result, error) {
+	begin := time.Now()
+	r := &run{flow: f, worker: w, opts: o, rand: rand.New(rand.NewPCG(o.Seed, 0)), counts: make([]uint16, o.Records), moved: make(chan struct{}, 1)}
+	if err := r.start(ctx); err != nil {
+		return Result{}, err
+	}
+	for _, c := range f.Connectors {
+		if err := w.Create(ctx, c.Name, c.Config); err != nil {
+			return Result{}, err
+		}
+		if err := w.Running(ctx, c.Name, c.Tasks); err != nil {
+			return Result{}, err
+		}
+	}
+	if f.Subscribed != nil {
+		if err := f.Subscribed(ctx); err != nil {
+			return Result{}, err
+		}
+	}
+
+	ctx, cancel := context.WithCancelCause(ctx)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer cancel(nil)
+	wg.Go(func() {
+		if err := f.Collect(ctx, r.seen); err != nil && ctx.Err() == nil {
+			cancel(fmt.Errorf("collect: %w", err))
+		}
+	})
+	wg.Go(func() {
+		if err := r.feed(ctx); err != nil && ctx.Err() == nil {
+			cancel(fmt.Errorf("feed: %w", err))
+		}
+	})
+	result := Result{}
+	for result.Kills+result.RecoveryKills < o.Kills {
+		if err := r.killAtWork(ctx, result.Kills+result.RecoveryKills+1); err != nil {
+			return result, err
+		}
+		result.Kills++
+		if result.RecoveryKills == 0 && result.Kills >= o.Kills/2 {
+			if err := r.killInRecovery(ctx); err != nil {
+				return result, err
+			}
+			result.RecoveryKills++
+		}
+		if err := r.start(ctx); err != nil {
+			return result, err
+		}
+	}
+	if err := r.drain(ctx); err != nil {
+		return result, err
+	}
+	r.count(&result)
+	result.Took = time.Since(begin)
+	return result, nil
+}
+
+type run struct {
+	flow   Flow
+	worker *proc.Worker
+	opts   Options
+	rand   *rand.Rand
+	moved  chan struct{} // something came out
+
+	mu      sync.Mutex
+	fed     int
+	through int // records that came out at least once
+	killed  int // through at the last kill
+	counts  []uint16
+}
+
+func (r *run) start(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 60*time.Second)
+	defer cancel()
+	if err := r.worker.Start(); err != nil {
+		return err
+	}
+	return r.worker.Ready(ctx)
+}
+
+// feed keeps a backlog of a few times Outstanding in front of the worker.
+func (r *run) feed(ctx context.Context) error {
+	const batch = 500
+	backlog := 4*r.opts.Outstanding + batch
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for fed := 0; fed < r.opts.Records; {
+		r.mu.Lock()
+		ahead := fed - r.through
+		r.mu.Unlock()
+		if ahead > backlog {
+			select {
+			case <-tick.C:
+				continue
+			case <-ctx.Done():
+				return nil
+			}
+		}
+		to := min(fed+batch, r.opts.Records)
+		if err := r.flow.Feed(ctx, fed, to); err != nil {
+			return err
+		}
+		fed = to
+		r.mu.Lock()
+		r.fed = fed
+		r.mu.Unlock()
+	}
+	return nil
+}
+
+func (r *run) seen(seq int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if seq < 0 || seq >= len(r.counts) {
+		return
+	}
+	if r.counts[seq] == 0 {
+		r.through++
+	}
+	r.counts[seq]++
+	select {
+	case r.moved <- struct{}{}:
+	default:
+	}
+}
+
+// killAtWork waits until enough came through and enough is under way, a random moment more, and kills.
+func (r *run) killAtWork(ctx context.Context, number int) error {
+	timeout := time.NewTimer(2 * time.Minute)
+	defer timeout.Stop()
+	for moment := time.Now().Add(r.moment()); ; {
+		r.mu.Lock()
+		since, outstanding, fed, through := r.through-r.killed, r.fed-r.through, r.fed, r.through
+		due := since >= r.opts.Since && outstanding >= r.opts.Outstanding && time.Now().After(moment)
+		if due {
+			r.killed = r.through
+		}
+		r.mu.Unlock()
+		if due {
+			fmt.Fprintf(r.opts.Log, "%s: kill %d at fed %d, through %d: %d since the last kill, %d under way\n", r.flow.Name, number, fed, through, since, outstanding)
+			return r.worker.Kill()
+		}
+		select {
+		case <-r.moved:
+		case <-timeout.C:
+			return fmt.Errorf("kill %d: not enough moved: fed %d, through %d, %d since the last kill", number, fed, through, since)
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+func (r *run) moment() time.Duration {
+	return time.Duration(r.rand.Int64N(int64(500 * time.Millisecond)))
+}
+
+// killInRecovery starts the worker and kills it when it says that it recovers a log.
+func (r *run) killInRecovery(ctx context.Context) error {
+	if err := r.worker.Start(); err != nil {
+		return err
+	}
+	wait, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	if err := r.worker.Logged(wait, "recover"); err != nil {
+		return fmt.Errorf("the worker did not say that it recovers a log: %w", err)
+	}
+	fmt.Fprintf(r.opts.Log, "%s: kill during recovery\n", r.flow.Name)
+	return r.worker.Kill()
+}
+
+// drain waits until everything came out, or nothing does any more.
+func (r *run) drain(ctx context.Context) error {
+	quiet := time.NewTimer(silence)
+	defer quiet.Stop()
+	for {
+		r.mu.Lock()
+		done := r.fed == r.opts.Records && r.through == r.opts.Records
+		r.mu.Unlock()
+		if done {
+			return nil
+		}
+		select {
+		case <-r.moved:
+			quiet.Reset(silence)
+		case <-quiet.C:
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			if r.fed < r.opts.Records {
+				return errors.New("feeding stands still")
+			}
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+func (r *run) count(result *Result) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for seq, n := range r.counts {
+		if n == 0 {
+			result.Lost++
+			if len(result.FirstLost) < 10 {
+				result.FirstLost = append(result.FirstLost, seq)
+			}
+			continue
+		}
+		result.Duplicates += int(n) - 1
+	}
+}
