@@ -41,7 +41,7 @@ func (k *ConfigKey) parse(text string) (any, error) {
 		n, err := strconv.ParseInt(asciiDigits(trimmed), 10, 64)
 		return n, k.numberError(text, err)
 	case ConfigDouble:
-		f, ok := parseJavaFloat(trimmed, 64)
+		f, ok := ParseFloat(trimmed, 64)
 		if !ok {
 			return nil, InvalidValue(k.Name, text, "Not a number of type DOUBLE")
 		}
@@ -148,9 +148,9 @@ func trimBlanks(s string) string {
 	return strings.TrimFunc(s, func(r rune) bool { return r <= ' ' })
 }
 
-// parseJavaFloat reads a float as Java's parseDouble and parseFloat do: blanks around it, a suffix f or d, NaN and Infinity
-// only as spelt; beyond the range is an infinity or zero.
-func parseJavaFloat(s string, bits int) (float64, bool) {
+// ParseFloat reads a float as Java's parseDouble and parseFloat do: blanks around it, a suffix f or d, NaN and Infinity
+// only as spelt; beyond the range is an infinity or zero. bits is 32 or 64.
+func ParseFloat(s string, bits int) (float64, bool) {
 	s = trimBlanks(s)
 	unsigned := strings.TrimLeft(s, "+-")
 	switch {

@@ -134,6 +134,12 @@ type Transform interface {
 	Close() error
 }
 
+// SinkTransform is an optional ability of a Transform that needs to know where a sink's record was: for records of sinks the
+// runtime calls ApplySink in place of Apply.
+type SinkTransform interface {
+	ApplySink(ctx context.Context, r *SinkRecord) (keep bool, err error)
+}
+
 // A Predicate decides whether a Transform is applied to r.
 type Predicate interface {
 	Configure(config map[string]string) error

@@ -105,7 +105,17 @@ func (s *Schema) Equal(o *Schema) bool {
 		(s.Version == nil) == (o.Version == nil) && (s.Version == nil || *s.Version == *o.Version) &&
 		maps.Equal(s.Parameters, o.Parameters) && s.Key.Equal(o.Key) && s.Value.Equal(o.Value) &&
 		slices.EqualFunc(s.Fields, o.Fields, func(a, b Field) bool { return a.Name == b.Name && a.Schema.Equal(b.Schema) }) &&
-		EqualValues(s.Default, o.Default)
+		equalDefaults(s.Default, o.Default)
+}
+
+// equalDefaults compares without the schema of a struct, which is the one whose default it is.
+func equalDefaults(a, b any) bool {
+	s, ok1 := a.(*Struct)
+	o, ok2 := b.(*Struct)
+	if ok1 && ok2 {
+		return slices.EqualFunc(s.values, o.values, EqualValues)
+	}
+	return EqualValues(a, b)
 }
 
 // String returns the short form of messages: Schema{INT8}, Schema{name:STRUCT}.

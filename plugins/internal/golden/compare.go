@@ -68,6 +68,19 @@ func Dump(value any) string {
 	return fmt.Sprintf("%T:%v", value, value)
 }
 
+// dumpDefault is Dump without the schema of a struct, which is the one whose default it is.
+func dumpDefault(value any) string {
+	s, ok := value.(*connectors.Struct)
+	if !ok {
+		return Dump(value)
+	}
+	var fields []string
+	for i := range s.Schema().Fields {
+		fields = append(fields, Dump(s.Raw(i)))
+	}
+	return "{" + strings.Join(fields, ", ") + "}"
+}
+
 // DumpSchema returns a text that is the same for equal schemas only.
 func DumpSchema(s *connectors.Schema) string {
 	if s == nil {
@@ -91,7 +104,7 @@ func DumpSchema(s *connectors.Schema) string {
 		fmt.Fprintf(&b, " parameters=%q", s.Parameters)
 	}
 	if s.Default != nil {
-		fmt.Fprintf(&b, " default=%s", Dump(s.Default))
+		fmt.Fprintf(&b, " default=%s", dumpDefault(s.Default))
 	}
 	switch s.Type {
 	case connectors.TypeArray:
@@ -112,7 +125,7 @@ func DumpSchema(s *connectors.Schema) string {
 var speaking = []string{"DataException", "ConfigException", "SchemaBuilderException", "ConnectException"}
 
 // javaNames are the words that only a program in Java says: classes, objects' addresses, positions of parsers.
-var javaNames = regexp.MustCompile(`\(?(class )?(\[B(@0)?|[a-z]\w*(\.[\w$]+)+)(@0)?[,)]?|@0|\[Source:.*|(?s) near index .*`)
+var javaNames = regexp.MustCompile(`No enum constant [\w.]+|(?s)on record: .*|\(?(class )?(\[B(@0)?|[a-z]\w*(\.[\w$]+)+)(@0)?[,)]?|@0|\[Source:.*|(?s) near index .*`)
 
 // CheckError reports whether an error says what the recorded one says: all its words but those that belong to Java.
 func CheckError(t *testing.T, err error, want *Error) {
