@@ -25,8 +25,7 @@ import (
 //     batch, so that a reader who is behind sees it.
 //   - Records of aborted transactions go. A transaction marker stays while records of its transaction do, and after that
 //     until a delete horizon of its own.
-//   - The last batch of each producer stays, without records if need be, for its sequence; so does the last batch of a
-//     group, so that the group's offsets stay covered.
+//   - The last batch of each producer stays, without records if need be, for its sequence.
 
 // CleanPlan is what compaction would find in a log.
 type CleanPlan struct {
@@ -135,10 +134,8 @@ func (c *Cleaner) Clean(ctx context.Context, l *Log, plan CleanPlan) (Cleaned, e
 		if err != nil {
 			return result, err
 		}
-		if written > 0 {
-			result.Segments += len(group)
-		}
 	}
+	result.Segments = p.replaced
 	result.Next = p.mappedEnd
 	return result, nil
 }
@@ -156,6 +153,7 @@ type pass struct {
 	views     []view
 	aborted   map[int64][]abortedTxn // by producer
 	last      map[int64]lastOfProducer
+	replaced  int            // segments
 	openData  map[int64]bool // producers with kept records of the transaction that is being read
 }
 

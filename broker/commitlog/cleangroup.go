@@ -10,7 +10,7 @@ import (
 // cleanChunk is how much a pass writes at a time.
 const cleanChunk = 256 << 10
 
-// cleanGroup copies a group of segments into one, and swaps it in if it is any different. written is 0 if it is not.
+// cleanGroup copies a group of segments into one, and swaps it in if it is any different.
 func (p *pass) cleanGroup(group []view) (read, written int64, err error) {
 	l := p.log
 	out, err := p.newOutput(group[0].base)
@@ -27,13 +27,11 @@ func (p *pass) cleanGroup(group []view) (read, written int64, err error) {
 	for i, v := range group {
 		old[i] = v.seg
 		read += v.size
-		lastSegment := i == len(group)-1
 		_, err = l.walk(v.seg, 0, v.size, true, func(f frame) error {
 			if err := p.ctx.Err(); err != nil {
 				return err
 			}
-			last := lastSegment && f.pos+int64(len(f.Batch)) == v.size
-			same, err := p.copyBatch(out, f.Batch, last)
+			same, err := p.copyBatch(out, f.Batch)
 			changed = changed || !same
 			return err
 		})
@@ -52,13 +50,14 @@ func (p *pass) cleanGroup(group []view) (read, written int64, err error) {
 	if err != nil || !swapped {
 		return read, 0, err
 	}
+	p.replaced += len(group)
 	return read, fresh.size, nil
 }
 
 // copyBatch writes what stays of a batch, and says whether that is all of it, as it was.
-func (p *pass) copyBatch(out *output, b batch.Batch, last bool) (same bool, err error) {
+func (p *pass) copyBatch(out *output, b batch.Batch) (same bool, err error) {
 	v := p.judge(b)
-	mustStay := last || p.holdsState(b)
+	mustStay := p.holdsState(b)
 	if v.drop || b.Count() == 0 {
 		if !mustStay {
 			out.dropped(b)

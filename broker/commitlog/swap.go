@@ -16,8 +16,9 @@ import (
 //	4. <base>.log.swap is renamed to <base>.log, synced           replaces the segment of the same base
 //	5. its index files are written, synced                        crash: made anew when first needed
 //
-// A swap covers the segments whose base lies between its own and its last offset; the cleaner always keeps the last
-// batch of what it cleans, perhaps empty, so that this is exactly what it read.
+// On open a swap covers the segments whose base lies between its own and its last offset. Segments of the group behind
+// that, of which nothing was left, stay as they were: everything in them is overwritten further on, and as the cleaner's
+// checkpoint moves only after a pass, the next one has them again.
 
 // finishSwaps completes replacements that a crash interrupted after step 2.
 func (l *Log) finishSwaps() error {

@@ -231,6 +231,9 @@ func (l *Log) expired(v view, age time.Duration, now time.Time) (bool, error) {
 	if age < 0 {
 		return false, nil
 	}
+	if v.size == 0 && !v.last { // compaction took everything
+		return true, nil
+	}
 	ts, _, err := l.maxTime(v)
 	return err == nil && ts >= 0 && now.UnixMilli()-ts > age.Milliseconds(), err
 }
