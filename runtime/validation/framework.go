@@ -1,10 +1,9 @@
 package validation
 
 import (
-	"regexp"
-
 	"millrace/connectors"
 	"millrace/plugins"
+	"millrace/plugins/javaregex"
 )
 
 // Keys that are looked at outside of their definition.
@@ -125,7 +124,7 @@ func sinkKeys() []connectors.ConfigKey {
 		{Name: keyTopics, Type: connectors.ConfigList, Default: []string{}, Validator: connectors.DistinctList(true, false),
 			Importance: connectors.High, Doc: "Topics to read. Either this or topics.regex.",
 			Group: groupCommon, Order: 4, Width: connectors.WidthLong, DisplayName: "Topics"},
-		{Name: keyTopicsRegex, Type: connectors.ConfigString, Default: "", Validator: connectors.Regex(compiles),
+		{Name: keyTopicsRegex, Type: connectors.ConfigString, Default: "", Validator: connectors.Regex(javaregex.Check),
 			Importance: connectors.High, Doc: "Regular expression that the whole name of a topic to read matches.",
 			Group: groupCommon, Order: 4, Width: connectors.WidthLong, DisplayName: "Topics regex"},
 		{Name: keyDLQ, Type: connectors.ConfigString, Default: "", Importance: connectors.Medium,
@@ -138,11 +137,6 @@ func sinkKeys() []connectors.ConfigKey {
 			Doc:   "Whether records in the dead letter topic get headers that say where they came from and what was wrong.",
 			Group: groupErrors, Order: 8, Width: connectors.WidthMedium, DisplayName: "Enable Error Context Headers"},
 	}
-}
-
-func compiles(pattern string) error {
-	_, err := regexp.Compile(pattern)
-	return err
 }
 
 func sourceKeys() []connectors.ConfigKey {

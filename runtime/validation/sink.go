@@ -2,11 +2,11 @@ package validation
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
 	"millrace/connectors"
+	"millrace/plugins/javaregex"
 )
 
 // checkSink checks what a sink reads, where its bad records go and in which group it consumes.
@@ -30,7 +30,7 @@ func (c *check) checkSink(values map[string]*connectors.ConfigValue, main *block
 				dlq, strings.Join(list, ", ")))
 		}
 		if text, ok := pattern.Value.(string); ok && hasRegex {
-			if re, err := regexp.Compile("^(?:" + text + ")$"); err == nil && re.MatchString(dlq) {
+			if re, err := javaregex.Compile(text); err == nil && re.MatchWhole(dlq) {
 				pattern.AddError(fmt.Sprintf("The DLQ topic '%s' may not be matched by the regex for the topics ('topics.regex=%s') consumed by the connector",
 					dlq, text))
 			}

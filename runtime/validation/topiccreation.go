@@ -1,11 +1,11 @@
 package validation
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
 	"millrace/connectors"
+	"millrace/plugins/javaregex"
 )
 
 // topicCreationKeys define include, exclude, replication.factor and partitions of every group of topics, once the configuration has any of
@@ -93,7 +93,7 @@ func (regexListCheck) Check(name string, value any) error {
 		return nil
 	}
 	for _, item := range list {
-		if _, err := regexp.Compile(item); err != nil {
+		if err := javaregex.Check(item); err != nil {
 			return connectors.InvalidValue(name, item, "Invalid regex: "+err.Error())
 		}
 	}

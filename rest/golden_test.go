@@ -1,0 +1,211 @@
+package rest_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"millrace/broker/brokertest"
+	"millrace/connectors"
+	"millrace/connectors/file"
+	"millrace/plugins"
+	"millrace/plugins/converters"
+	"millrace/plugins/transforms"
+	"millrace/rest"
+	"millrace/runtime"
+	"millrace/runtime/loggers"
+	"millrace/runtime/validation"
+)
+
+// notYet are the profiles whose worker properties have no effect yet.
+var notYet = map[string]string{
+	"basic-auth":       "the basic-auth extension is not there yet",
+	"config-providers": "config providers are not there yet",
+}
+
+// TestGolden replays what Apache Kafka Connect answered and compares field by field. Departures stand in testdata/exceptions.txt, each
+// with its reason; one that is no departure any more is a failure too.
+func TestGolden(t *testing.T) {
+	known := readExceptions(t)
+	byProfile := make(map[string][]*scenario)
+	for _, s := range scenarios(t) {
+		if s.Mode != "standalone" {
+			byProfile[s.Profile] = append(byProfile[s.Profile], s)
+		}
+	}
+	var total totals
+	for _, profile := range slices.Sorted(maps.Keys(byProfile)) {
+		t.Run("worker"+profile, func(t *testing.T) {
+			if why := notYet[profile]; why != "" {
+				t.Skip(why)
+			}
+			list := byProfile[profile]
+			p := startWorker(t, list[0].Worker.Properties)
+			for i, s := range list {
+				t.Run(s.Name, func(t *testing.T) {
+					for _, need := range s.Needs {
+						if !p.has(need) {
+							t.Skipf("no plugin is called %s", need)
+						}
+					}
+					failures, requests, fields := p.play(t, s, fmt.Sprintf("g%02d%s", i, s.Name[:1]))
+					total.add(requests, fields)
+					known.compare(t, s.Name, failures)
+				})
+			}
+		})
+	}
+	t.Logf("golden: %d cases, %d fields, %d exceptions", total.requests, total.fields, known.count())
+}
+
+type totals struct {
+	sync.Mutex
+	requests, fields int
+}
+
+func (n *totals) add(requests, fields int) {
+	n.Lock()
+	defer n.Unlock()
+	n.requests += requests
+	n.fields += fields
+}
+
+// exceptions are the known departures: by scenario and step, the reason.
+type exceptions map[string]map[int]string
+
+// readExceptions reads lines of the form: scenario steps reason, where steps are numbers between commas.
+func readExceptions(t *testing.T) exceptions {
+	t.Helper()
+	f, err := os.Open(filepath.Join("testdata", "exceptions.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	e := make(exceptions)
+	lines := bufio.NewScanner(f)
+	for lines.Scan() {
+		line := strings.TrimSpace(lines.Text())
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		name, rest, _ := strings.Cut(line, " ")
+		steps, reason, ok := strings.Cut(strings.TrimSpace(rest), " ")
+		if !ok {
+			t.Fatalf("exceptions.txt: %q is not: scenario steps reason", line)
+		}
+		if e[name] == nil {
+			e[name] = make(map[int]string)
+		}
+		for s := range strings.SplitSeq(steps, ",") {
+			n, err := strconv.Atoi(s)
+			if err != nil {
+				t.Fatalf("exceptions.txt: %q: %v", line, err)
+			}
+			e[name][n] = strings.TrimSpace(reason)
+		}
+	}
+	if err := lines.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+func (e exceptions) count() int {
+	n := 0
+	for _, steps := range e {
+		n += len(steps)
+	}
+	return n
+}
+
+func (e exceptions) compare(t *testing.T, name string, failures map[int]string) {
+	t.Helper()
+	for _, n := range slices.Sorted(maps.Keys(failures)) {
+		if e[name][n] == "" {
+			t.Errorf("%s step %d: %s", name, n, failures[n])
+		}
+	}
+	for n, reason := range e[name] {
+		if failures[n] == "" {
+			t.Errorf("%s step %d is as recorded, but testdata/exceptions.txt lists it: %s", name, n, reason)
+		}
+	}
+}
+
+// startWorker runs a log, a worker and its REST API in this process until the test ends.
+func startWorker(t *testing.T, properties map[string]string) *player {
+	t.Helper()
+	b := brokertest.Start(t)
+	props := map[string]string{
+		"bootstrap.servers":        b.Addr(),
+		"key.converter":            "org.apache.kafka.connect.json.JsonConverter",
+		"value.converter":          "org.apache.kafka.connect.json.JsonConverter",
+		"listeners":                "http://127.0.0.1:8083",
+		"config.storage.topic":     "connect-configs",
+		"offset.flush.interval.ms": "200",
+	}
+	maps.Copy(props, properties)
+	cfg, err := runtime.ParseWorkerConfig(runtime.Standalone, props)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.Dialer, cfg.Version, cfg.Commit = b.DialContext, "4.3.1", "0123456789abcdef"
+	cfg.OffsetTopic.Partitions = 3
+	levels := loggers.New(slog.NewTextHandler(io.Discard, nil), slog.LevelWarn)
+	cfg.Log = levels.Named(loggers.Root)
+	registry := plugins.New()
+	for _, list := range [][]connectors.Plugin{file.Plugins(), converters.Plugins(), transforms.Plugins()} {
+		if err := registry.Add(list...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	validator, err := validation.ForWorker(cfg, registry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := runtime.New(cfg, registry, validator, levels)
+	if err != nil {
+		t.Fatal(err)
+	}
+	restConfig, err := rest.ParseConfig(props)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := rest.New(restConfig, w.Herder(), nil, prometheus.NewRegistry())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- w.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("worker: %v", err)
+		}
+	})
+	select {
+	case <-w.Ready():
+	case <-time.After(30 * time.Second):
+		t.Fatal("the worker is not ready")
+	}
+	var admin http.Handler
+	if restConfig.AdminListeners != nil {
+		admin = server.AdminHandler()
+	}
+	return newPlayer(t, server.Handler(), admin)
+}
