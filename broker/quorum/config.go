@@ -79,10 +79,14 @@ func (c Config) withDefaults() (Config, error) {
 	return c, nil
 }
 
-func (c Config) openLog() (*commitlog.Log, error) {
+// openLog opens the log of entries; those below synced must be there.
+func (c Config) openLog(synced int64) (*commitlog.Log, error) {
 	settings := commitlog.DefaultSettings()
 	settings.SegmentBytes = c.SegmentBytes
 	settings.SegmentAge = 1<<63 - 1
 	settings.Delete, settings.Compact = false, false
-	return commitlog.Open(commitlog.Config{Dir: path.Join(c.Dir, "log"), Settings: settings, FS: c.FS, Logger: c.Logger})
+	return commitlog.Open(commitlog.Config{
+		Dir: path.Join(c.Dir, "log"), Settings: settings, FS: c.FS, Logger: c.Logger,
+		State: commitlog.OpenState{RecoveryPoint: synced},
+	})
 }

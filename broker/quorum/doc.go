@@ -14,6 +14,6 @@
 // # On disk
 //
 // Entries are record batches of one record in a log of Kafka's format: offset = raft index, leader epoch = raft term,
-// key = one byte of entry type. Kafka's DumpLogSegments reads it. Beside it lie the files "vote" (term and vote) and
-// "<index>-<term>.snapshot". A new voter starts with a snapshot at index 1 that names the voters.
+// key = one byte of entry type. Kafka's DumpLogSegments reads it. Beside it lie the files "vote" (term and vote),
+// "<index>-<term>.snapshot" and "synced" (entries that must be there, so that a damaged log is told from a torn last write). A new voter starts with a snapshot at index 1 that names the voters.
 package quorum

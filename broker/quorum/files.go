@@ -15,14 +15,17 @@ import (
 	"millrace/broker/internal/vfs"
 )
 
-// Both files are a frame around protobuf messages of raft:
+// All files are a frame around protobuf messages of raft:
 //
-//	magic(4 bytes, "MRQV" or "MRQS") version(1 byte, 1) body CRC-32C(4 bytes, of all before it)
+//	magic(4 bytes) version(1 byte, 1) body CRC-32C(4 bytes, of all before it)
 //
-// The body of "vote" is a HardState, that of a snapshot is a Snapshot with its metadata: index, term and voters.
+// The body of "vote" (MRQV) is a HardState; that of a snapshot (MRQS) is a Snapshot with its metadata: index, term and
+// voters; that of "synced" (MRQR) is a HardState whose commit is an index below which entries are known to be synced.
 const (
 	voteMagic      = "MRQV"
 	snapshotMagic  = "MRQS"
+	syncedMagic    = "MRQR"
+	syncedName     = "synced"
 	fileVersion    = 1
 	voteName       = "vote"
 	snapshotSuffix = ".snapshot"
@@ -77,6 +80,35 @@ func writeVote(fsys vfs.FS, dir string, hs *pb.HardState) error {
 		return err
 	}
 	return vfs.ReplaceFile(fsys, path.Join(dir, voteName), b)
+}
+
+// readSynced returns the end of the entries that must be in the log, 0 if nothing is known. The file is written now and
+// then, so more may be there; less means that the disk lost something, which must not be taken for a torn last write.
+func readSynced(fsys vfs.FS, dir string) (int64, error) {
+	name := path.Join(dir, syncedName)
+	b, err := vfs.ReadFile(fsys, name, 1<<10)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	hs := new(pb.HardState)
+	if err == nil {
+		err = unseal(syncedMagic, b, hs)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("quorum: read %s: %w", name, err)
+	}
+	return int64(hs.GetCommit()), nil
+}
+
+func writeSynced(fsys vfs.FS, dir string, end int64) error {
+	b, err := seal(syncedMagic, &pb.HardState{Commit: new(uint64(end))})
+	if err != nil {
+		return err
+	}
+	if err := vfs.ReplaceFile(fsys, path.Join(dir, syncedName), b); err != nil {
+		return fmt.Errorf("quorum: write %s: %w", syncedName, err)
+	}
+	return nil
 }
 
 func snapshotName(index, term uint64) string {

@@ -76,6 +76,9 @@ func Open(cfg Config) (*Node, error) {
 		compactions: make(chan compaction), updates: make(chan Update), done: make(chan struct{}),
 		voters: conf.GetVoters(), applied: s.snapshot,
 	}
+	if !slices.Contains(n.voters, cfg.ID) {
+		return nil, errors.Join(fmt.Errorf("quorum: %s belongs to a quorum of voters %v, this is voter %d; was the node id changed?", cfg.Dir, n.voters, cfg.ID), s.log.Close())
+	}
 	if len(n.voters) > 1 && cfg.Transport == nil {
 		return nil, errors.Join(fmt.Errorf("quorum: %s belongs to a quorum of %d voters, which needs a transport", cfg.Dir, len(n.voters)), s.log.Close())
 	}
@@ -154,12 +157,12 @@ func (n *Node) Receive(message []byte) error {
 }
 
 // Close gives a node's files back that never ran. After Run there is nothing left to close.
-func (n *Node) Close() error { return n.storage.log.Close() }
+func (n *Node) Close() error { return n.storage.close() }
 
 // Run drives the voter until ctx ends or its disk fails, and closes its files.
 func (n *Node) Run(ctx context.Context) (err error) {
 	defer close(n.done)
-	defer func() { err = errors.Join(err, n.storage.log.Close()) }()
+	defer func() { err = errors.Join(err, n.storage.close()) }()
 	snap, err := n.storage.Snapshot()
 	if err != nil {
 		return fmt.Errorf("quorum: first snapshot: %w", err)

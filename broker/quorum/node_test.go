@@ -357,6 +357,72 @@ func TestDamagedFiles(t *testing.T) {
 	}
 }
 
+// TestDamagedLog flips a byte of an entry that was synced: that is no torn write and must not be cut off.
+func TestDamagedLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := quorum.Config{ID: 1, Voters: []uint64{1}, Dir: "q", FS: vfs.NewMem()}
+		v := startVoter(t, cfg)
+		for i := range 5 {
+			if !v.commit(fmt.Sprint("entry", i)) {
+				t.Fatal("not committed")
+			}
+		}
+		if err := v.stop(); err != nil {
+			t.Fatal(err)
+		}
+		entries, err := cfg.FS.ReadDir("q/log")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range entries {
+			if !strings.HasSuffix(e.Name, ".log") {
+				continue
+			}
+			f, err := cfg.FS.Open("q/log/" + e.Name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := f.WriteAt([]byte{0xff}, e.Size/2); err != nil {
+				t.Fatal(err)
+			}
+			if err := f.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := quorum.Open(cfg); err == nil {
+			t.Error("a damaged log was opened")
+		} else {
+			t.Log(err)
+		}
+		cfg.ID, cfg.FS = 2, vfs.NewMem()
+		if _, err := quorum.Open(cfg); err == nil || !strings.Contains(err.Error(), "voter 2") {
+			t.Errorf("a stranger's directory: %v", err)
+		}
+	})
+}
+
+// TestFullDisk: proposals wait for space, and nothing that was committed is lost.
+func TestFullDisk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		disk := vfs.NewMem()
+		cfg := quorum.Config{ID: 1, Voters: []uint64{1}, Dir: "q", FS: disk}
+		v := startVoter(t, cfg)
+		if !v.commit("before") {
+			t.Fatal("not committed")
+		}
+		disk.SetSpace(disk.Used() + 10)
+		if v.commit("during") {
+			t.Error("committed on a full disk")
+		}
+		time.Sleep(time.Minute) // virtual
+		disk.SetSpace(-1)
+		wait(t, "commit with space again", func() bool { s, _ := v.state(); return s == "before,during" })
+		if err := v.stop(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func TestReceiveGarbage(t *testing.T) {
 	node, err := quorum.Open(quorum.Config{ID: 1, Voters: []uint64{1}, Dir: "q", FS: vfs.NewMem()})
 	if err != nil {

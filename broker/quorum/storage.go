@@ -20,6 +20,8 @@ type storage struct {
 	cfg  Config
 	log  *commitlog.Log
 	vote *pb.HardState // as on disk
+	// synced is what the file of that name says: every entry below it is in the log.
+	synced int64
 
 	builder batch.Builder
 	buf     []byte
@@ -49,7 +51,10 @@ func openStorage(cfg Config) (*storage, error) {
 	if s.vote, err = readVote(cfg.FS, cfg.Dir); err != nil {
 		return nil, err
 	}
-	if s.log, err = cfg.openLog(); err != nil {
+	if s.synced, err = readSynced(cfg.FS, cfg.Dir); err != nil {
+		return nil, err
+	}
+	if s.log, err = cfg.openLog(s.synced); err != nil {
 		return nil, fmt.Errorf("quorum: open log: %w", err)
 	}
 	if err := cfg.FS.SyncDir(cfg.Dir); err != nil { // the log's directory may be new
@@ -87,8 +92,8 @@ func (s *storage) load(snap *pb.Snapshot) error {
 	}
 	if !follows {
 		// A crash came between an installed snapshot and the reset of the log that it replaces.
-		if err := s.log.ResetTo(int64(index) + 1); err != nil {
-			return fmt.Errorf("quorum: reset log after snapshot %d: %w", index, err)
+		if err := s.resetLog(index); err != nil {
+			return err
 		}
 	}
 	var entries []*pb.Entry
@@ -161,11 +166,42 @@ func (s *storage) install(snap *pb.Snapshot) error {
 	if err := writeSnapshot(s.cfg.FS, s.cfg.Dir, snap); err != nil {
 		return fmt.Errorf("quorum: write snapshot %d: %w", index, err)
 	}
-	if err := s.log.ResetTo(int64(index) + 1); err != nil {
-		return fmt.Errorf("quorum: reset log after snapshot %d: %w", index, err)
+	if err := s.resetLog(index); err != nil {
+		return err
 	}
 	s.snapshot, s.bytes = index, 0
 	return s.ApplySnapshot(snap)
+}
+
+// resetLog empties the log, which goes on behind a snapshot.
+func (s *storage) resetLog(snapshot uint64) error {
+	if err := s.setSynced(0); err != nil {
+		return err
+	}
+	if err := s.log.ResetTo(int64(snapshot) + 1); err != nil {
+		return fmt.Errorf("quorum: reset log after snapshot %d: %w", snapshot, err)
+	}
+	return nil
+}
+
+func (s *storage) setSynced(end int64) error {
+	if end == s.synced {
+		return nil
+	}
+	if err := writeSynced(s.cfg.FS, s.cfg.Dir, end); err != nil {
+		return err
+	}
+	s.synced = end
+	return nil
+}
+
+// close closes the log after noting how far it goes, which a full disk may prevent.
+func (s *storage) close() error {
+	err := s.setSynced(s.log.Durable())
+	if noSpace(err) {
+		err = nil
+	}
+	return errors.Join(err, s.log.Close())
 }
 
 func (s *storage) append(entries []*pb.Entry) error {
@@ -174,6 +210,11 @@ func (s *storage) append(entries []*pb.Entry) error {
 	}
 	first := entries[0].GetIndex()
 	if int64(first) < s.log.End() {
+		if int64(first) < s.synced {
+			if err := s.setSynced(int64(first)); err != nil {
+				return err
+			}
+		}
 		if _, err := s.log.TruncateTo(int64(first)); err != nil {
 			return fmt.Errorf("quorum: truncate log to %d: %w", first, err)
 		}
@@ -210,6 +251,9 @@ func (s *storage) compact(index uint64, data []byte) error {
 		return fmt.Errorf("quorum: write snapshot %d: %w", index, err)
 	}
 	s.snapshot, s.bytes = index, 0
+	if err := s.setSynced(s.log.Durable()); err != nil {
+		return err
+	}
 	keep := s.cfg.KeepEntries
 	if index <= keep+1 {
 		return nil
