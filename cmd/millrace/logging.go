@@ -16,10 +16,19 @@ func (f *logFlags) register(cmd *cobra.Command) {
 	complete(cmd, "log-level", "debug", "info", "warn", "error")
 }
 
-func (f *logFlags) logger(w io.Writer) (*slog.Logger, error) {
-	var level slog.Level
+// parse returns the least severity.
+func (f *logFlags) parse() (level slog.Level, err error) {
 	if err := level.UnmarshalText([]byte(strings.TrimSpace(f.level))); err != nil {
-		return nil, usagef("--log-level %s: want debug, info, warn or error", f.level)
+		return level, usagef("--log-level %s: want debug, info, warn or error", f.level)
 	}
-	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level})), nil
+	return level, nil
+}
+
+func (f *logFlags) logger(w io.Writer) (*slog.Logger, error) {
+	level, err := f.parse()
+	return slog.New(textHandler(w, level)), err
+}
+
+func textHandler(w io.Writer, level slog.Level) slog.Handler {
+	return slog.NewTextHandler(w, &slog.HandlerOptions{Level: level})
 }

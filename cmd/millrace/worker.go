@@ -1,0 +1,241 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"millrace/broker"
+	"millrace/cmd/internal/settings"
+	"millrace/connectors"
+	"millrace/rest"
+	"millrace/runtime"
+	"millrace/runtime/loggers"
+	"millrace/runtime/validation"
+)
+
+// workerConfig is everything a standalone process is configured with.
+type workerConfig struct {
+	runtime runtime.Config
+	rest    rest.Config
+	// broker configures the integrated log; nil if connectors use another cluster.
+	broker *broker.Config
+}
+
+// configure checks the whole configuration and reports all its mistakes at once.
+func configure(s *settings.Settings, log *slog.Logger) (*workerConfig, error) {
+	var c workerConfig
+	var errs []error
+	var err error
+	if integrated(s) {
+		b, err := brokerConfig(s, log)
+		errs = append(errs, err, ownListeners(s, b))
+		c.broker = &b
+	}
+	props := s.Values(brokerPrefix)
+	c.runtime, err = runtime.ParseWorkerConfig(runtime.Standalone, props)
+	errs = append(errs, s.Explain(err, ""))
+	c.rest, err = rest.ParseConfig(props)
+	errs = append(errs, s.Explain(err, ""))
+	if err := errors.Join(errs...); err != nil {
+		return nil, distinct(err)
+	}
+	for _, w := range c.runtime.Warnings {
+		if place := s.Place(w, ""); place != "" {
+			w = place + ": " + w
+		}
+		log.Warn("unknown configuration", "key", w)
+	}
+	c.runtime.StateInTopics = c.runtime.StateInTopics || c.broker != nil
+	if _, set := props["task.shutdown.graceful.timeout.ms"]; !set {
+		// Connect's 5 s, less what the parts below need, so that the whole process ends within 5 s.
+		c.runtime.TaskShutdownTimeout = 3 * time.Second
+	}
+	c.runtime.Version, c.runtime.Commit = version, commit()
+	return &c, nil
+}
+
+// distinct drops errors that two parsers of the same keys both reported.
+func distinct(err error) error {
+	var lines []string
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		if !slices.Contains(lines, line) {
+			lines = append(lines, line)
+		}
+	}
+	return errors.New(strings.Join(lines, "\n"))
+}
+
+// integrated reports whether the log of this process is used.
+func integrated(s *settings.Settings) bool {
+	return strings.TrimSpace(s.Values()["bootstrap.servers"]) == "" || len(s.Under(brokerPrefix)) > 0
+}
+
+// ownListeners refuses a bootstrap.servers that names another cluster than the log that broker. keys configure.
+func ownListeners(s *settings.Settings, cfg broker.Config) error {
+	own := make(map[string]bool)
+	for _, l := range cfg.Listeners {
+		own[plainHost(l.Address)], own[plainHost(l.Advertised)] = true, true
+	}
+	for server := range strings.SplitSeq(s.Values()["bootstrap.servers"], ",") {
+		if server = strings.TrimSpace(server); server != "" && !own[plainHost(server)] {
+			err := fmt.Errorf("bootstrap.servers: %s is not a listener of the integrated log, which the broker. keys configure; "+
+				"leave out either bootstrap.servers or the broker. keys", server)
+			return s.Explain(err, "")
+		}
+	}
+	return nil
+}
+
+func plainHost(address string) string {
+	host, port, err := net.SplitHostPort(address)
+	if err == nil && strings.EqualFold(host, "localhost") {
+		return net.JoinHostPort("127.0.0.1", port)
+	}
+	return address
+}
+
+// run starts the log, the runtime and the REST API, and stops them when ctx ends. stop makes a second signal end the process at
+// once.
+func (f *standaloneFlags) run(ctx context.Context, stop func(), stderr io.Writer, s *settings.Settings, files []settings.Connector, began time.Time) (err error) {
+	context.AfterFunc(ctx, stop)
+	level, err := f.logs.parse()
+	if err != nil {
+		return err
+	}
+	levels := loggers.New(textHandler(stderr, slog.LevelDebug), level)
+	log := levels.Named(loggers.Root)
+	c, err := configure(s, log)
+	if err != nil {
+		return &failure{code: exitUsage, err: err}
+	}
+	metrics := prometheus.NewRegistry()
+	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+
+	var all services
+	defer func() {
+		stopped := all.stop()
+		if err == nil {
+			err = stopped
+		}
+		if err == nil {
+			log.Info("millrace stopped")
+		}
+	}()
+	kafka := strings.Join(c.runtime.Bootstrap, ",")
+	if c.broker != nil {
+		b, err := startBroker(ctx, &all, c.broker, levels.Named("millrace.broker"), metrics)
+		if err != nil {
+			return ended(ctx, environment(err))
+		}
+		c.runtime.Bootstrap, c.runtime.Dialer = b.Advertised()[:1], b.DialContext
+		kafka = strings.Join(b.Advertised(), ",")
+	} else if err := loopbackAnswers(ctx, c.runtime.Bootstrap); err != nil {
+		return err
+	}
+	c.runtime.Log, c.runtime.Metrics = levels.Named("millrace.runtime"), metrics
+	w, server, err := startWorker(ctx, &all, c, levels, metrics)
+	if err != nil {
+		return ended(ctx, err)
+	}
+	if err := all.await(ctx, w.Ready()); err != nil {
+		return ended(ctx, environment(err))
+	}
+	log.Info("millrace is up", "rest", server.Addr(), "kafka", kafka, "version", version, "duration", time.Since(began).Round(time.Millisecond))
+	if err := ensure(ctx, w, files); err != nil {
+		return ended(ctx, &failure{code: exitEnvironment, err: err})
+	}
+	return ended(ctx, all.await(ctx, nil))
+}
+
+// ended is nil if the process was told to stop.
+func ended(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+func startBroker(ctx context.Context, all *services, cfg *broker.Config, log *slog.Logger, metrics prometheus.Registerer) (*broker.Broker, error) {
+	cfg.Logger, cfg.Registerer = log, metrics
+	b, err := broker.New(*cfg)
+	if err != nil {
+		return nil, err
+	}
+	all.start(ctx, "log", b.Run)
+	return b, all.await(ctx, b.Ready())
+}
+
+func startWorker(ctx context.Context, all *services, c *workerConfig, levels *loggers.Registry, metrics *prometheus.Registry) (*runtime.Runtime, *rest.Server, error) {
+	registry, err := builtIn()
+	if err != nil {
+		return nil, nil, err
+	}
+	validator, err := validation.ForWorker(c.runtime, registry)
+	if err != nil {
+		return nil, nil, &failure{code: exitUsage, err: err}
+	}
+	w, err := runtime.New(c.runtime, registry, validator, levels)
+	if err != nil {
+		return nil, nil, &failure{code: exitUsage, err: err}
+	}
+	server, err := rest.New(c.rest, w.Herder(), levels.Named("millrace.rest"), metrics)
+	if err != nil {
+		return nil, nil, &failure{code: exitUsage, err: err}
+	}
+	// The port is taken before the runtime starts connectors. Requests wait for the herder.
+	if err := server.Listen(ctx); err != nil {
+		return nil, nil, environment(err)
+	}
+	all.start(ctx, "runtime", w.Run)
+	all.start(ctx, "REST API", server.Run)
+	return w, server, nil
+}
+
+// ensure creates the connectors of the command line.
+func ensure(ctx context.Context, w *runtime.Runtime, files []settings.Connector) error {
+	for _, file := range files {
+		config := connectors.RawConfig(file.Config)
+		if file.InitialState != "" {
+			_, err := w.Herder().CreateConnector(ctx, file.Name, config, runtime.TargetState(file.InitialState))
+			var refused *runtime.Error
+			if err == nil {
+				continue
+			} else if !errors.As(err, &refused) || refused.Kind != runtime.KindExists {
+				return fmt.Errorf("%s: connector %s: %w", file.Path, file.Name, err)
+			}
+		}
+		if err := w.EnsureConnector(ctx, config.Strings()); err != nil {
+			return fmt.Errorf("%s: %w", file.Path, err)
+		}
+	}
+	return nil
+}
+
+// loopbackAnswers tells those who meant the integrated log that they have named another one.
+func loopbackAnswers(ctx context.Context, bootstrap []string) error {
+	dialer := net.Dialer{Timeout: time.Second}
+	for _, address := range bootstrap {
+		host, _, err := net.SplitHostPort(address)
+		if ip := net.ParseIP(host); err != nil || host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+			return nil // another machine's may still come up
+		}
+		conn, err := dialer.DialContext(ctx, "tcp", address)
+		if err == nil {
+			return conn.Close()
+		}
+	}
+	return &failure{
+		code: exitEnvironment, err: fmt.Errorf("no Kafka at %s", strings.Join(bootstrap, ",")),
+		fix: "add --set bootstrap.servers= to use the integrated log",
+	}
+}
