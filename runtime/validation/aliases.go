@@ -77,7 +77,7 @@ func (c *check) keysOfAlias(kind aliasKind, alias string) []connectors.ConfigKey
 			Doc:   fmt.Sprintf("Class of the %s with the alias %s.", strings.ToLower(kind.display), alias),
 			Group: group, Order: 0, Width: connectors.WidthLong, DisplayName: kind.display + " type for " + alias},
 		{Name: versionKey, Type: connectors.ConfigString, Default: versionOf(newest), Importance: connectors.High,
-			Validator: foundVersionCheck{func(version string) error {
+			Validator: versionCheck{versionOf(newest), func(version string) error {
 				if err != nil {
 					return nil // the type says it
 				}

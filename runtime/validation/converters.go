@@ -34,16 +34,15 @@ func (c *check) converterKeys(keys []connectors.ConfigKey) {
 			case conv.key:
 				k.Recommender = recommended(c.registry.Classes(conv.kind))
 				k.ClassExists = c.classExists(conv.kind)
-				k.Validator = converterCheck{c, conv.kind, conv.key + versionSuffix}
 				if p, err := c.registry.Lookup(conv.kind, byDefault[conv.key], ""); err == nil {
 					k.Default = p.Class
 				}
 			case conv.key + versionSuffix:
 				k.Recommender = versionsOf(c.registry, class)
 				k.Default = versionOf(plugin)
-				k.Validator = foundVersionCheck{func(version string) error {
+				k.Validator = versionCheck{k.Default, func(version string) error {
 					if err != nil {
-						return versionCheck{}.Check("", version)
+						return wellFormed(version)
 					}
 					_, err := c.registry.Lookup(conv.kind, class, version)
 					return err
@@ -53,29 +52,22 @@ func (c *check) converterKeys(keys []connectors.ConfigKey) {
 	}
 }
 
-// converterCheck checks the class of a converter that the connector names itself: its kind and, unless the version is
-// malformed, its version.
-type converterCheck struct {
-	*check
-	kind       connectors.Kind
-	versionKey string
-}
-
-func (converterCheck) String() string { return "a class of the right kind" }
-
-func (k converterCheck) Check(name string, value any) error {
-	class, ok := value.(string)
-	if _, given := k.set[name]; !ok || !given {
-		return nil
+// checkConverterClasses checks the classes of the converters that the connector names itself: their kind and, unless the version
+// is malformed, their version. (No ConfigCheck, because that would also judge the worker's class by the connector's version.)
+func (c *check) checkConverterClasses(values map[string]*connectors.ConfigValue) {
+	for _, conv := range converters {
+		class, ok := values[conv.key].Value.(string)
+		if _, given := c.set[conv.key]; !ok || !given {
+			continue
+		}
+		version := strings.TrimSpace(c.set[conv.key+versionSuffix])
+		if wellFormed(version) != nil {
+			version = ""
+		}
+		if _, err := c.registry.Lookup(conv.kind, class, version); err != nil {
+			values[conv.key].AddError(err.Error())
+		}
 	}
-	version := strings.TrimSpace(k.set[k.versionKey])
-	if versionErr := (versionCheck{}).Check(name, version); versionErr != nil {
-		version = ""
-	}
-	if _, err := k.registry.Lookup(k.kind, class, version); err != nil {
-		return errorText("%s", err)
-	}
-	return nil
 }
 
 // checkConverters adds the options of each converter that the connector names and that has no error yet.

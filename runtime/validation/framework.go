@@ -64,7 +64,7 @@ func commonKeys(connector *connectors.Plugin, registry *plugins.Registry) []conn
 		{Name: keyClass, Type: connectors.ConfigString, Required: true, Importance: connectors.High,
 			Doc:   "Class of the connector: the full name, or the simple name with or without Connector at its end.",
 			Group: groupCommon, Order: 2, Width: connectors.WidthLong, DisplayName: "Connector class"},
-		{Name: keyVersion, Type: connectors.ConfigString, Default: versionOf(connector), Validator: versionCheck{},
+		{Name: keyVersion, Type: connectors.ConfigString, Default: versionOf(connector), Validator: versionCheck{byDefault: versionOf(connector)},
 			Recommender: versionsOf(registry, connector.Class), Importance: connectors.Medium,
 			Doc:   "Version of the connector, or a range like [1.0,2.0); the newest one unless set.",
 			Group: groupCommon, Order: 3, Width: connectors.WidthMedium, DisplayName: "Connector version"},
@@ -115,7 +115,7 @@ func commonKeys(connector *connectors.Plugin, registry *plugins.Registry) []conn
 			Group: groupErrors, Order: 4, Width: connectors.WidthShort, DisplayName: "Log Errors"},
 		{Name: "errors.log.include.messages", Type: connectors.ConfigBoolean, Default: false, Importance: connectors.Medium,
 			Doc:   "Whether the log also says which record it was: topic, partition, offset and time, or source partition and offset.",
-			Group: groupErrors, Order: 5, Width: connectors.WidthMedium, DisplayName: "Log Error Details"},
+			Group: groupErrors, Order: 5, Width: connectors.WidthShort, DisplayName: "Log Error Details"},
 	}
 }
 

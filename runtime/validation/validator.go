@@ -164,7 +164,7 @@ type check struct {
 	result *result
 }
 
-// nullMessage is what a null gets, on every key.
+// nullMessage is what a null gets, but for keys that the connector defines and can do without.
 const nullMessage = "Null value can not be supplied as the configuration value."
 
 // run fills the result. version is what is wrong with connector.plugin.version, nil if nothing is.
@@ -176,6 +176,7 @@ func (c *check) run(version *plugins.Error) error {
 	framework := connectors.NewConfigDef(keys...)
 	main := c.result.block()
 	values := main.add(framework, framework.Validate(c.raw))
+	c.checkConverterClasses(values)
 	if version != nil {
 		values[keyClass].AddError(version.Message)
 		values[keyVersion].AddError(version.Message)
@@ -191,7 +192,7 @@ func (c *check) run(version *plugins.Error) error {
 	}
 	main.add(c.connector.Config, own)
 	for name, value := range c.raw {
-		if value == nil {
+		if k := c.connector.Config.Lookup(name); value == nil && (k == nil || k.Required) {
 			main.value(name).AddError(nullMessage)
 		}
 	}

@@ -15,34 +15,31 @@ func versionOf(p *connectors.Plugin) any {
 	return p.Version
 }
 
-// versionCheck wants a version or a range.
-type versionCheck struct{}
+// versionCheck wants a version or a range; with find, one that the plugin has. The default is always right, whatever it looks like.
+type versionCheck struct {
+	byDefault any
+	find      func(version string) error
+}
 
 func (versionCheck) String() string { return "a version, or a range of versions like [1.0,2.0)" }
 
-func (versionCheck) Check(_ string, value any) error {
-	if version, ok := value.(string); ok {
-		if _, err := plugins.ParseRange(version); err != nil {
-			return errorText("%s", err)
-		}
-	}
-	return nil
-}
-
-// foundVersionCheck refuses a version that the plugin does not have.
-type foundVersionCheck struct{ find func(version string) error }
-
-func (foundVersionCheck) String() string { return versionCheck{}.String() }
-
-func (c foundVersionCheck) Check(_ string, value any) error {
+func (c versionCheck) Check(_ string, value any) error {
 	version, ok := value.(string)
-	if !ok {
+	if !ok || value == c.byDefault {
 		return nil
+	}
+	if c.find == nil {
+		c.find = wellFormed
 	}
 	if err := c.find(version); err != nil {
 		return errorText("%s", err)
 	}
 	return nil
+}
+
+func wellFormed(version string) error {
+	_, err := plugins.ParseRange(version)
+	return err
 }
 
 // recommended is a Recommender of fixed values.

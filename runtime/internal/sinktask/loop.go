@@ -125,7 +125,7 @@ func (t *Task) step(ctx context.Context) error {
 		patience = min(patience, t.timeout)
 		t.timeout = 0
 	}
-	pollCtx, cancel := t.untilChanged(ctx, func() bool { return true })
+	pollCtx, cancel := t.interruptible(ctx)
 	if t.hasChanged() {
 		cancel()
 		return nil

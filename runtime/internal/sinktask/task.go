@@ -133,15 +133,26 @@ func (t *Task) Run(ctx context.Context) (err error) {
 	if err = t.start(ctx); err == nil {
 		err = t.consume(ctx, opts)
 	}
-	return errors.Join(err, t.stop(ctx))
+	if serr := t.stop(ctx); err == nil {
+		err = serr
+	}
+	return err
 }
 
 func (t *Task) start(ctx context.Context) (err error) {
 	defer pipeline.Recover(&err)
-	startCtx, cancel := t.untilChanged(ctx, func() bool { return t.stopped })
+	startCtx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	t.mu.Lock()
+	t.interrupt = func() { // called with the lock held
+		if t.stopped {
+			cancel()
+		}
+	}
+	t.interrupt()
+	t.mu.Unlock()
 	err = t.cfg.Sink.Start(startCtx, taskContext{t}, t.cfg.TaskConfig)
-	if startCtx.Err() != nil && errors.Is(err, startCtx.Err()) {
+	if t.isStopped() && errors.Is(err, context.Canceled) {
 		return nil
 	}
 	return err
@@ -192,19 +203,17 @@ func (t *Task) subscription() ([]kgo.Opt, error) {
 	return append(opts, kgo.ConsumeRegex(), kgo.ConsumeTopics(pattern), kgo.MetadataMaxAge(time.Minute)), nil
 }
 
-// untilChanged returns a context that ends with ctx, or when something changes and done says so; done is called with the
-// lock held.
-func (t *Task) untilChanged(ctx context.Context, done func() bool) (context.Context, context.CancelFunc) {
+// interruptible returns a context that ends with ctx, or when something changes; what changed before is in t.changed.
+func (t *Task) interruptible(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if done() {
-		cancel()
-	}
-	t.interrupt = func() {
-		if done() {
-			cancel()
-		}
-	}
+	t.interrupt = cancel
 	return ctx, cancel
+}
+
+func (t *Task) isStopped() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.stopped
 }

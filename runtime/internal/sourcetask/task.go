@@ -171,7 +171,10 @@ func (t *Task) Run(ctx context.Context) (err error) {
 	if ctx.Err() == nil && t.interrupted(err) {
 		err = nil
 	}
-	return errors.Join(err, t.stop(ctx))
+	if serr := t.stop(ctx); err == nil {
+		err = serr
+	}
+	return err
 }
 
 // begin returns the context of everything that may wait between polls.
