@@ -30,7 +30,7 @@ func (s *Server) getPluginConfig(c *gin.Context) {
 	case !given:
 		version = "latest"
 	case version == "":
-		version = "[,]"
+		version = "[]"
 	}
 	ctx, cancel := s.herderContext(c)
 	defer cancel()

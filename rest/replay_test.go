@@ -193,7 +193,7 @@ func (r *run) good(u *until, got reply) bool {
 		return false
 	}
 	if u.Length != nil {
-		switch v := pick(got.body, u.Field).(type) {
+		switch v := pick(got.body, r.replace.Replace(u.Field)).(type) {
 		case []any:
 			return len(v) >= *u.Length
 		case map[string]any:
@@ -206,7 +206,7 @@ func (r *run) good(u *until, got reply) bool {
 		wanted = map[string]any{u.Field: u.Equals}
 	}
 	for k, v := range wanted {
-		if toJSON(pick(got.body, k)) != toJSON(fill(v, r.replace)) {
+		if toJSON(pick(got.body, r.replace.Replace(k))) != toJSON(fill(v, r.replace)) {
 			return false
 		}
 	}
