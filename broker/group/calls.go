@@ -1,6 +1,8 @@
 package group
 
 import (
+	"cmp"
+	"slices"
 	"sync"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -85,6 +87,7 @@ func (c *Coordinator) List(done func([]Listing, error)) {
 		last := left == 0
 		mu.Unlock()
 		if last {
+			slices.SortFunc(all, func(a, b Listing) int { return cmp.Compare(a.Group, b.Group) })
 			done(all, failed)
 		}
 	}
