@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"slices"
 	"sync/atomic"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -82,18 +83,16 @@ func wantedOffsets(image *metadata.Image, rg *kmsg.OffsetFetchRequestGroup, byID
 
 // fillOffsets answers one group. Offsets come with those of one topic side by side.
 func fillOffsets(image *metadata.Image, out *kmsg.OffsetFetchResponseGroup, offsets []group.FetchedOffset, byID bool) {
+	if byID { // a topic that was deleted just now has no id to name it by
+		offsets = slices.DeleteFunc(offsets, func(o group.FetchedOffset) bool { return image.Topic(o.Topic) == nil })
+	}
 	for i := range offsets {
 		o := &offsets[i]
 		if i == 0 || offsets[i-1].Topic != o.Topic {
 			t := kmsg.NewOffsetFetchResponseGroupTopic()
 			t.Topic = o.Topic
 			if byID {
-				known := image.Topic(o.Topic)
-				if known == nil {
-					t.Topic = "" // deleted just now; nothing could name it
-				} else {
-					t.TopicID = known.ID
-				}
+				t.TopicID = image.Topic(o.Topic).ID
 			}
 			out.Topics = append(out.Topics, t)
 		}
