@@ -10,15 +10,7 @@ import (
 // infinite, what is too big for all as a Decimal.
 func smallest(d Decimal) SchemaAndValue {
 	if n, ok := d.exactInt64(); ok {
-		switch {
-		case n == int64(int8(n)):
-			return SchemaAndValue{Int8Schema, int8(n)}
-		case n == int64(int16(n)):
-			return SchemaAndValue{Int16Schema, int16(n)}
-		case n == int64(int32(n)):
-			return SchemaAndValue{Int32Schema, int32(n)}
-		}
-		return SchemaAndValue{Int64Schema, n}
+		return smallestInt(n)
 	}
 	if d.Scale != 0 {
 		text := d.Unscaled.String() + "e" + strconv.FormatInt(-int64(d.Scale), 10)
@@ -30,6 +22,18 @@ func smallest(d Decimal) SchemaAndValue {
 		}
 	}
 	return SchemaAndValue{DecimalSchema(d.Scale), d}
+}
+
+func smallestInt(n int64) SchemaAndValue {
+	switch {
+	case n == int64(int8(n)):
+		return SchemaAndValue{Int8Schema, int8(n)}
+	case n == int64(int16(n)):
+		return SchemaAndValue{Int16Schema, int16(n)}
+	case n == int64(int32(n)):
+		return SchemaAndValue{Int32Schema, int32(n)}
+	}
+	return SchemaAndValue{Int64Schema, n}
 }
 
 // exactInt64 returns d if it is whole and fits.

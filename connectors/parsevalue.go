@@ -2,6 +2,7 @@ package connectors
 
 import (
 	"errors"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -94,13 +95,20 @@ func (p *valueParser) parse(nesting int) (SchemaAndValue, error) {
 // quoted reads on to the closing quote. Only dates are recognised within quotes.
 func (p *valueParser) quoted() SchemaAndValue {
 	var content string
+	var more strings.Builder // of a text of several tokens
 	for p.more() && !p.take(`"`) {
 		token := p.next()
-		if content == "" { // nearly always the only one
+		if content == "" {
 			content = token
-		} else {
-			content += token
+			continue
 		}
+		if more.Len() == 0 {
+			more.WriteString(content)
+		}
+		more.WriteString(token)
+	}
+	if more.Len() > 0 {
+		content = more.String()
 	}
 	if content != "" && !isPlain(content[0]) {
 		inner := valueParser{text: content}
@@ -244,6 +252,11 @@ func (p *valueParser) scalar(token string) (SchemaAndValue, bool) {
 		}
 	} else if first != '+' && first != '-' {
 		return SchemaAndValue{}, false
+	}
+	if len(token) <= 18 { // most numbers are whole and fit
+		if n, err := strconv.ParseInt(token, 10, 64); err == nil {
+			return smallestInt(n), true
+		}
 	}
 	d, ok := ParseDecimal(token)
 	if !ok {

@@ -26,7 +26,7 @@ type link struct {
 	log      connectors.Logger
 	retry    time.Duration // how long the brokers may be away; 0 is for ever
 	// setup prepares a new session: it subscribes.
-	setup func(context.Context, *session) error
+	setup func(*session) error
 
 	mu      sync.Mutex
 	current *session
@@ -117,7 +117,7 @@ func (l *link) open(ctx context.Context, e endpoint) (*session, error) {
 		return nil, err
 	}
 	if l.setup != nil {
-		if err := l.setup(ctx, s); err != nil {
+		if err := l.setup(s); err != nil {
 			s.close(err)
 			return nil, err
 		}

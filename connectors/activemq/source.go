@@ -2,7 +2,6 @@ package activemq
 
 import (
 	"context"
-	"fmt"
 	"strconv"
 	"sync"
 	"time"
@@ -101,10 +100,9 @@ func (t *sourceTask) Start(ctx context.Context, tc connectors.SourceTaskContext,
 	return nil
 }
 
-// subscribe asks for messages. The receipt of the empty transaction after it tells that the broker has read SUBSCRIBE; a refusal may
-// still come later. A receipt of SUBSCRIBE itself would say more, but makes ActiveMQ start with a prefetch of 0, and a
-// message that comes before it is raised lies there until the queue's next check, up to 30 seconds later.
-func (t *sourceTask) subscribe(ctx context.Context, s *session) error {
+// subscribe asks for messages. A refusal comes as an ERROR frame later: a receipt of SUBSCRIBE would tell, but makes ActiveMQ start
+// with a prefetch of 0, and a message that comes before it is raised lies there until the queue's next check, up to 30 seconds.
+func (t *sourceTask) subscribe(s *session) error {
 	c := t.config
 	ack := "client"
 	if c.individual {
@@ -131,12 +129,7 @@ func (t *sourceTask) subscribe(ctx context.Context, s *session) error {
 		f.Header.Add("consumer-window-size", strconv.Itoa(min(c.prefetch*4096, 8<<20)))
 		f.Header.Del("activemq.prefetchSize")
 	}
-	const tx = "subscribed"
-	err := s.request(ctx, f, frame.New(frame.BEGIN, frame.Transaction, tx), frame.New(frame.COMMIT, frame.Transaction, tx))
-	if err != nil {
-		return fmt.Errorf("subscribe to %s: %w", c.destination.stomp(), err)
-	}
-	return nil
+	return s.write(f)
 }
 
 func (t *sourceTask) Poll(ctx context.Context) ([]connectors.SourceRecord, error) {

@@ -105,7 +105,7 @@ func (f *failover) parse(text string, depth int) error {
 func (f *failover) composite(rest string, depth int) error {
 	rest = strings.TrimSpace(rest)
 	if inner, ok := strings.CutPrefix(rest, "//"); ok {
-		rest = inner
+		rest = strings.TrimSpace(inner)
 	}
 	first := len(f.endpoints)
 	options := ""
