@@ -91,6 +91,11 @@ func OpenManager(cfg ManagerConfig) (*Manager, error) {
 	if err != nil {
 		return nil, err
 	}
+	if left, err := dir.Partitions(); err != nil {
+		return nil, errors.Join(err, dir.Close(false))
+	} else if len(left) > 0 && !dir.Clean() {
+		cfg.Logger.Info("recovering after an unclean shutdown", "dir", cfg.Dir, "partitions", len(left))
+	}
 	return &Manager{
 		cfg: cfg, dir: dir, files: commitlog.NewFileCache(cfg.OpenFiles), syncer: commitlog.NewSyncer(cfg.SyncWorkers),
 		cleaner: commitlog.NewCleaner(cfg.CleanerBufferBytes), logger: cfg.Logger, slots: make(map[commitlog.TopicPartition]*slot),
