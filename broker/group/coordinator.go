@@ -206,10 +206,14 @@ func (c *Coordinator) shard(groupID string) (*shard, error) {
 	if t == nil {
 		return nil, kerr.NotCoordinator // clients then ask who is, which makes the topic
 	}
+	index := partitionOf(groupID, len(t.Partitions))
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	s := c.shards[partitionOf(groupID, len(t.Partitions))]
+	s := c.shards[index]
 	if s == nil || s.stopped || c.ended || c.ctx == nil {
+		if p := t.Partition(index); p != nil && p.Leader == c.cfg.NodeID {
+			return nil, kerr.CoordinatorNotAvailable // Find would name this node again
+		}
 		return nil, kerr.NotCoordinator
 	}
 	return s, nil

@@ -12,6 +12,9 @@ import (
 // heartbeat for it.
 const newMemberTimeout = 5 * time.Minute
 
+// maxIDPrefix is how much of a client id goes into a member id.
+const maxIDPrefix = 1000
+
 // join handles JoinGroup. done may be called much later, when the group is complete.
 func (m *machine) join(req JoinRequest, done func(JoinResult)) {
 	refuse := func(err error, memberID string) {
@@ -20,13 +23,14 @@ func (m *machine) join(req JoinRequest, done func(JoinResult)) {
 		})
 	}
 	switch {
-	case req.Group == "":
+	case req.Group == "" || len(req.Group) > maxText:
 		refuse(kerr.InvalidGroupID, req.MemberID)
 		return
 	case req.SessionTimeout < m.settings.MinSessionTimeout || req.SessionTimeout > m.settings.MaxSessionTimeout:
 		refuse(kerr.InvalidSessionTimeout, req.MemberID)
 		return
-	case req.ProtocolType == "" || len(req.Protocols) == 0:
+	case req.ProtocolType == "" || len(req.ProtocolType) > maxText || len(req.Protocols) == 0 ||
+		slices.ContainsFunc(req.Protocols, func(p Protocol) bool { return len(p.Name) > maxText }):
 		refuse(kerr.InconsistentGroupProtocol, req.MemberID)
 		return
 	}
@@ -78,6 +82,7 @@ func (m *machine) joinNew(g *group, req JoinRequest, done func(JoinResult), refu
 	if req.InstanceID != "" {
 		prefix = req.InstanceID
 	}
+	prefix = prefix[:min(len(prefix), maxIDPrefix)]
 	id := prefix + "-" + m.newID()
 	if req.InstanceID != "" {
 		if old := g.members[g.static[req.InstanceID]]; old != nil {

@@ -33,6 +33,9 @@ type output struct {
 // record is one record for __consumer_offsets. A nil value is a tombstone.
 type record struct{ key, value []byte }
 
+// maxText is the longest text that the stored formats can hold; flexible requests can carry longer ones.
+const maxText = 1<<15 - 1
+
 func newMachine(s Settings, now time.Time, newID func() string) *machine {
 	m := &machine{settings: s, groups: make(map[string]*group), now: now, newID: newID}
 	m.timers.push(timer{at: now.Add(s.OffsetsRetentionCheck), kind: expireOffsets})

@@ -3,6 +3,7 @@ package group
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -397,6 +398,28 @@ func TestJoin(t *testing.T) {
 			}
 		}
 		s.wantState(stable)
+	})
+	t.Run("texts that cannot be stored", func(t *testing.T) {
+		s := newSim(t, quick())
+		long := strings.Repeat("x", 1<<15)
+		for name, tc := range map[string]struct {
+			change func(*JoinRequest)
+			want   error
+		}{
+			"group":    {func(r *JoinRequest) { r.Group = long }, kerr.InvalidGroupID},
+			"type":     {func(r *JoinRequest) { r.ProtocolType = long }, kerr.InconsistentGroupProtocol},
+			"protocol": {func(r *JoinRequest) { r.Protocols = []Protocol{{long, nil}} }, kerr.InconsistentGroupProtocol},
+		} {
+			c := s.client("c")
+			tc.change(&c.req)
+			c.send()
+			wantErr(t, name, c.joined.Err, tc.want)
+		}
+		wantErr(t, "commit", s.commit(MemberRef{Group: long, Generation: -1}, 1), kerr.InvalidGroupID)
+		a := s.client(long[1:])
+		settle(a)
+		s.restart()
+		wantErr(t, "heartbeat after a reload", a.heartbeat(), nil)
 	})
 	t.Run("a full group", func(t *testing.T) {
 		settings := quick()

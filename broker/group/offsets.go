@@ -22,7 +22,7 @@ func (m *machine) commit(req CommitRequest, done func([]error, error)) {
 	}
 	results := make([]error, len(req.Offsets))
 	for i, o := range req.Offsets {
-		if len(o.Metadata) > m.settings.OffsetMetadataMaxBytes {
+		if len(o.Metadata) > min(m.settings.OffsetMetadataMaxBytes, maxText) {
 			results[i] = kerr.OffsetMetadataTooLarge
 			continue
 		}
@@ -38,6 +38,9 @@ func (m *machine) commit(req CommitRequest, done func([]error, error)) {
 
 // committer finds the group a commit belongs to and checks that the sender may commit.
 func (m *machine) committer(req CommitRequest) (*group, error) {
+	if len(req.Group) > maxText {
+		return nil, kerr.InvalidGroupID
+	}
 	g := m.groups[req.Group]
 	if g == nil {
 		switch {
