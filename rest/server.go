@@ -2,12 +2,12 @@ package rest
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
@@ -197,13 +197,15 @@ func (s *Server) handler(routes []route) http.Handler {
 	})
 }
 
-// refusePath answers what Connect's bare server refuses. As there, configured headers are not added and only GET and HEAD get a
-// body.
+// refusePath answers what Connect's bare server refuses. As there, configured headers are not added.
 func refusePath(w http.ResponseWriter, err error) {
+	body, merr := json.Marshal(errorBody{http.StatusBadRequest, "Bad request path: " + err.Error()})
+	if merr != nil { // texts always marshal
+		body = nil
+	}
 	w.Header().Set("Content-Type", mediaJSON)
 	w.WriteHeader(http.StatusBadRequest)
-	body := fmt.Sprintf(`{"error_code":400,"message":%q}`, "Bad request path: "+strings.ToValidUTF8(err.Error(), "?"))
-	if _, werr := w.Write([]byte(body)); werr != nil {
+	if _, werr := w.Write(body); werr != nil {
 		return // the client went away
 	}
 }
