@@ -167,7 +167,8 @@ func (b *Broker) open(ctx context.Context) (_ *parts, err error) {
 	p.server = server.New(server.Config{
 		Listeners: serverListeners(cfg.Listeners),
 		Dispatcher: api.New(api.Config{
-			NodeID: metadata.BrokerID(cfg.NodeID), Controller: p.controller, Logs: p.logs, Groups: p.groups, LogDir: cfg.DataDir,
+			NodeID: metadata.BrokerID(cfg.NodeID), Controller: p.controller, Logs: p.logs, Groups: p.groups,
+			OutOfService: p.replicas.OutOfService, LogDir: cfg.DataDir,
 			Static: cfg.Static, AutoCreateTopics: cfg.AutoCreateTopics,
 			FetchMaxBytes: cfg.FetchMaxBytes, FetchSessions: cfg.FetchSessions,
 			Logger: cfg.Logger, Registerer: cfg.Registerer,

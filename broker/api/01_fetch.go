@@ -140,7 +140,7 @@ func (r *fetchReply) tryRead(image *metadata.Image, part *fetchPart, res *fetchR
 	p, err := r.a.fetchable(image, part, r.version)
 	switch {
 	case err != nil:
-		res.unknown = err != partition.ErrClosed && err != partition.ErrStorage
+		res.unknown = err == metadata.ErrUnknownTopic || err == metadata.ErrUnknownTopicID
 		return err
 	case r.follower:
 		return kerr.NotLeaderForPartition // a broker that is no replica

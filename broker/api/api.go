@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"millrace/broker/controller"
@@ -19,6 +20,8 @@ type Config struct {
 	Controller *controller.Controller
 	Logs       *partition.Manager
 	Groups     *group.Coordinator
+	// OutOfService reports whether a partition of this node could not be opened.
+	OutOfService func(topic string, n int32) bool
 	// LogDir is the data directory's path, as DescribeLogDirs names it.
 	LogDir string
 
@@ -80,11 +83,13 @@ func (a *API) leader(t *metadata.Topic, n int32) (*partition.Partition, error) {
 		return nil, metadata.ErrUnknownTopic
 	}
 	if mp.Leader != a.cfg.NodeID {
-		return nil, partition.ErrClosed
+		return nil, kerr.NotLeaderForPartition
 	}
-	p := a.cfg.Logs.Get(t.Name, n)
-	if p == nil {
+	if p := a.cfg.Logs.Get(t.Name, n); p != nil {
+		return p, nil
+	}
+	if a.cfg.OutOfService(t.Name, n) {
 		return nil, partition.ErrStorage
 	}
-	return p, nil
+	return nil, metadata.ErrUnknownTopic // just deleted: the next image will not have it
 }

@@ -33,8 +33,8 @@ var codes = []struct {
 	// Both are retriable: another attempt finds space, or a partition that was opened again.
 	{partition.ErrNoSpace, kerr.KafkaStorageError},
 	{partition.ErrStorage, kerr.KafkaStorageError},
-	// Closed means deleted or shutting down. The client looks for the leader again and then learns which.
-	{partition.ErrClosed, kerr.NotLeaderForPartition},
+	// Requests end before the logs are closed, so a closed one has been deleted.
+	{partition.ErrClosed, kerr.UnknownTopicOrPartition},
 
 	{metadata.ErrUnknownTopic, kerr.UnknownTopicOrPartition},
 	{metadata.ErrUnknownTopicID, kerr.UnknownTopicID},

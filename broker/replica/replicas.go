@@ -131,6 +131,13 @@ func (r *Replicas) settings(im *metadata.Image, t *metadata.Topic) partition.Set
 	return Settings(c)
 }
 
+// OutOfService reports whether a partition of this node could not be opened.
+func (r *Replicas) OutOfService(topic string, n int32) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.failed[key{topic, n}] != nil
+}
+
 // Failed counts the partitions of this node that are out of service.
 func (r *Replicas) Failed() int {
 	r.mu.Lock()
