@@ -45,7 +45,9 @@ func connectionKeys() []connectors.ConfigKey {
 			Width:   connectors.WidthLong,
 			Aliases: []string{"activemq.url", "activemq.urls", "activemq.brokerURL", "connect.jms.url", "broker.url"},
 			Validator: connectors.CheckFunc("broker URIs", func(value any) string {
-				if _, err := parseFailover(value.(string)); err != nil {
+				if text, ok := value.(string); !ok {
+					return "" // missing, which is an error of its own
+				} else if _, err := parseFailover(text); err != nil {
 					return err.Error()
 				}
 				return ""

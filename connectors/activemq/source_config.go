@@ -44,7 +44,9 @@ var sourceDef = sync.OnceValue(func() *connectors.ConfigDef {
 		Name: keyDestination, Type: connectors.ConfigString, Required: true, Importance: connectors.High, Group: "Messages", Order: 1,
 		Width: connectors.WidthLong, Aliases: []string{"jms.destination.name", "activemq.destination.name", "destinationName"},
 		Validator: connectors.CheckFunc("destination", func(value any) string {
-			if _, err := parseDestination(value.(string), "queue", false); err != nil {
+			if text, ok := value.(string); !ok {
+				return "" // missing, which is an error of its own
+			} else if _, err := parseDestination(text, "queue", false); err != nil {
 				return err.Error()
 			}
 			return ""
@@ -55,7 +57,9 @@ var sourceDef = sync.OnceValue(func() *connectors.ConfigDef {
 		Name: keyTopic, Type: connectors.ConfigString, Required: true, Importance: connectors.High, Group: "Messages", Order: 2,
 		Aliases: []string{"kafka.topic", "topics"},
 		Validator: connectors.CheckFunc("topic or template", func(value any) string {
-			if _, err := parseTopic(value.(string)); err != nil {
+			if text, ok := value.(string); !ok {
+				return "" // missing, which is an error of its own
+			} else if _, err := parseTopic(text); err != nil {
 				return err.Error()
 			}
 			return ""

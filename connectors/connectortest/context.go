@@ -120,3 +120,8 @@ func (c *sourceContext) Offsets(_ context.Context, ps []*connectors.SourcePartit
 func (c *sourceContext) ConnectorName() string     { return Name }
 func (c *sourceContext) TaskID() int               { return c.task }
 func (c *sourceContext) Logger() connectors.Logger { return c.log }
+
+// NewSourceContext returns a context of task 0 with no offsets.
+func NewSourceContext(t testing.TB) connectors.SourceTaskContext {
+	return &sourceContext{offsets: new(Offsets), log: Logger(t)}
+}
