@@ -184,6 +184,8 @@ func (w testWriter) Write(p []byte) (int, error) {
 
 // fakes are a source and a sink whose other end is the test. Keyed by connector name, so that restarted tasks find it again.
 type fakes struct {
+	// lines is the value of every record of sources, for benchmarks; empty: the number.
+	lines   string
 	mu      sync.Mutex
 	sources map[string]*fakeSystem
 	sinks   map[string]*fakeTarget
@@ -261,6 +263,7 @@ type fakeSystem struct {
 	limit   atomic.Int64
 	polls   atomic.Int64
 	starts  atomic.Int64
+	count   atomic.Int64 // records committed
 	mu      sync.Mutex
 	commits int
 	// committed counts CommitRecords per number.
@@ -333,10 +336,17 @@ func (t *fakeSourceTask) Poll(ctx context.Context) ([]connectors.SourceRecord, e
 			return nil, ctx.Err()
 		}
 	}
-	n := min(t.sys.limit.Load()-t.next, 500)
+	n := min(t.sys.limit.Load()-t.next, 2000)
 	records := make([]connectors.SourceRecord, n)
 	for i := range records {
 		t.next++
+		if t.f.lines != "" {
+			records[i] = connectors.SourceRecord{
+				Record: connectors.Record{Topic: t.topic, Partition: connectors.NoPartition, Timestamp: connectors.NoTimestamp,
+					ValueSchema: connectors.StringSchema, Value: t.f.lines},
+				SourcePartition: t.part, SourceOffset: number(t.next)}
+			continue
+		}
 		records[i] = connectors.SourceRecord{
 			Record: connectors.Record{Topic: t.topic, Partition: connectors.NoPartition, Timestamp: connectors.NoTimestamp,
 				ValueSchema: connectors.StringSchema, Value: fmt.Sprint(t.next - 1)},
@@ -347,6 +357,10 @@ func (t *fakeSourceTask) Poll(ctx context.Context) ([]connectors.SourceRecord, e
 }
 
 func (t *fakeSourceTask) CommitRecords(_ context.Context, records []connectors.CommittedRecord) error {
+	t.sys.count.Add(int64(len(records)))
+	if t.f.lines != "" {
+		return nil
+	}
 	t.sys.mu.Lock()
 	defer t.sys.mu.Unlock()
 	for _, r := range records {
@@ -371,6 +385,9 @@ type fakeTarget struct {
 	open    map[connectors.TopicPartition]bool
 	report  func(r *connectors.SinkRecord) error
 	stopped int
+	// countOnly is for benchmarks.
+	countOnly bool
+	counted   atomic.Int64
 }
 
 func (s *fakeTarget) count() int {
@@ -392,6 +409,10 @@ func (t *fakeSinkTask) Start(_ context.Context, tc connectors.SinkTaskContext, c
 
 func (t *fakeSinkTask) Put(ctx context.Context, records []connectors.SinkRecord) error {
 	s := t.sys
+	if s.countOnly {
+		s.counted.Add(int64(len(records)))
+		return nil
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.puts++

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"sync"
 	"time"
 
@@ -58,6 +59,7 @@ func (l *Log) open(ctx context.Context) (err error) {
 		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)),
 		kgo.KeepControlRecords(), // so that positions pass the markers of transactions
 	}, l.cfg.Client...)
+	opts = append(opts, kgo.MaxBufferedRecords(math.MaxInt32)) // writers bound themselves
 	if l.client, err = kgo.NewClient(opts...); err != nil {
 		return err
 	}
@@ -192,21 +194,35 @@ func (l *Log) ReadToEnd(ctx context.Context) error {
 }
 
 // Append writes records, Key and Value only, and returns when the log has them and they were applied. Run must be running.
+// When ctx ends first, they may still be written.
 func (l *Log) Append(ctx context.Context, records ...Record) error {
 	if len(records) == 0 {
 		return nil
 	}
-	rs := make([]*kgo.Record, len(records))
-	for i, r := range records {
-		rs[i] = &kgo.Record{Topic: l.cfg.Topic, Key: r.Key, Value: r.Value}
-	}
-	results := l.client.ProduceSync(ctx, rs...)
-	if err := results.FirstErr(); err != nil {
-		return fmt.Errorf("write to internal topic %s: %w", l.cfg.Topic, err)
-	}
 	ends := make([]span, len(l.positions))
-	for _, r := range rs {
-		ends[r.Partition].end = max(ends[r.Partition].end, r.Offset+1)
+	var failed error
+	waiting := len(records)
+	written := make(chan struct{})
+	for _, r := range records {
+		// No context that ends: the client gives up a whole batch with its first record, and others may be in it.
+		l.client.Produce(context.Background(), &kgo.Record{Topic: l.cfg.Topic, Key: r.Key, Value: r.Value}, func(r *kgo.Record, err error) {
+			if err != nil {
+				failed = err
+			} else {
+				ends[r.Partition].end = max(ends[r.Partition].end, r.Offset+1)
+			}
+			if waiting--; waiting == 0 { // promises are called one after the other
+				close(written)
+			}
+		})
+	}
+	select {
+	case <-written:
+	case <-ctx.Done():
+		return fmt.Errorf("write to internal topic %s: %w", l.cfg.Topic, context.Cause(ctx))
+	}
+	if failed != nil {
+		return fmt.Errorf("write to internal topic %s: %w", l.cfg.Topic, failed)
 	}
 	return l.await(ctx, ends)
 }

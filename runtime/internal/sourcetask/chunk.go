@@ -155,7 +155,10 @@ func (t *Task) convert(ctx context.Context, c *chunk, r *connectors.Record, out 
 }
 
 // produce hands the chunk to the client. It waits for the task's budget, never for the client.
-func (t *Task) produce(ctx, life context.Context, c *chunk) error {
+//
+// The records have no context that ends: the client gives up a whole batch when the context of its first record ends, and
+// the batch may hold records of other tasks.
+func (t *Task) produce(ctx context.Context, c *chunk) error {
 	if err := t.budget.take(ctx, len(c.polled), c.bytes); err != nil {
 		return err
 	}
@@ -166,7 +169,7 @@ func (t *Task) produce(ctx, life context.Context, c *chunk) error {
 	}
 	promise := c.acknowledged
 	for i := range c.slab {
-		t.cfg.Producer.TryProduce(life, &c.slab[i], promise)
+		t.cfg.Producer.TryProduce(context.Background(), &c.slab[i], promise)
 	}
 	return nil
 }

@@ -77,14 +77,14 @@ func (q *commitQueue) commit(ctx context.Context, records []connectors.Committed
 	return nil
 }
 
-// flushLoop flushes source offsets at intervals.
-func (t *Task) flushLoop(ctx context.Context) {
+// flushLoop flushes source offsets at intervals until ctx ends; a flush under way then goes on, within life.
+func (t *Task) flushLoop(ctx, life context.Context) {
 	ticker := time.NewTicker(max(t.cfg.FlushInterval, time.Millisecond))
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ticker.C:
-			t.flush(ctx)
+			t.flush(life)
 		case <-ctx.Done():
 			return
 		}

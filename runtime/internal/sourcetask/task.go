@@ -161,7 +161,7 @@ func (t *Task) Run(ctx context.Context) (err error) {
 			wg.Go(func() { t.commits.run(life) })
 		}
 		flushing, stopFlushing := context.WithCancel(life)
-		wg.Go(func() { t.flushLoop(flushing) })
+		wg.Go(func() { t.flushLoop(flushing, life) })
 		err = t.loop(life, work)
 		stopFlushing()
 		t.drain(life)
@@ -237,7 +237,7 @@ func (t *Task) loop(life, work context.Context) (err error) {
 			default:
 				return perr
 			}
-			if err := t.send(life, work, polled); err != nil {
+			if err := t.send(work, polled); err != nil {
 				return err
 			}
 			if ctx.Err() == nil {
@@ -278,13 +278,13 @@ func (t *Task) sleep(ctx context.Context, d time.Duration) {
 }
 
 // send produces a polled batch. When work ends, what was not produced comes again at the task's next start.
-func (t *Task) send(life, work context.Context, polled []connectors.SourceRecord) error {
+func (t *Task) send(work context.Context, polled []connectors.SourceRecord) error {
 	t.cfg.Counts.Polled.Add(float64(len(polled)))
 	for len(polled) > 0 {
 		n := min(len(polled), chunkRecords)
 		c, err := t.prepare(work, polled[:n:n])
 		if err == nil {
-			err = t.produce(work, life, c)
+			err = t.produce(work, c)
 		}
 		if work.Err() != nil {
 			return t.failure()
