@@ -26,29 +26,30 @@ type insertField struct {
 	side
 	noClose
 	nulls
-	topic, partition, offset, timestamp, static insertion
-	staticValue                                 string
-	plans                                       plans[*connectors.Schema]
+	insertions  []insertion
+	staticValue any
+	plans       plans[*connectors.Schema]
 }
 
 var _ connectors.SinkTransform = (*insertField)(nil)
 
-// An insertion names a field; no name is no insertion.
+// An insertion is a field to add: its name and schema, and what it holds.
 type insertion struct {
-	name     string
-	set      bool
-	required bool
+	what   string // the key that names the field
+	name   string
+	schema *connectors.Schema
 }
 
-func parseInsertion(values connectors.Values, key string) insertion {
-	if values.IsNull(key) {
-		return insertion{}
-	}
-	spec := values.String(key)
-	if name, ok := strings.CutSuffix(spec, "!"); ok {
-		return insertion{name, true, true}
-	}
-	return insertion{strings.TrimSuffix(spec, "?"), true, false}
+// sources are what can be inserted, in the order of insertion.
+var sources = []struct {
+	key    string
+	schema *connectors.Schema
+}{
+	{"topic.field", connectors.OptionalStringSchema},
+	{"partition.field", connectors.OptionalInt32Schema},
+	{"offset.field", connectors.OptionalInt64Schema},
+	{"timestamp.field", connectors.OptionalTimestampSchema},
+	{"static.field", connectors.OptionalStringSchema},
 }
 
 // Configure is part of connectors.Transform.
@@ -58,17 +59,23 @@ func (f *insertField) Configure(config map[string]string) error {
 		return err
 	}
 	f.replace = values.Bool(replaceNullKey)
-	f.topic = parseInsertion(values, "topic.field")
-	f.partition = parseInsertion(values, "partition.field")
-	f.offset = parseInsertion(values, "offset.field")
-	f.timestamp = parseInsertion(values, "timestamp.field")
-	f.static = parseInsertion(values, "static.field")
-	f.staticValue = values.String("static.value")
-	if !f.topic.set && !f.partition.set && !f.offset.set && !f.timestamp.set && !f.static.set {
-		return &connectors.ConfigError{Msg: "No field insertion configured"}
+	f.staticValue = values["static.value"]
+	f.insertions = nil
+	for _, source := range sources {
+		if values.IsNull(source.key) {
+			continue
+		}
+		name, required := strings.CutSuffix(values.String(source.key), "!")
+		if !required {
+			name = strings.TrimSuffix(name, "?")
+		}
+		f.insertions = append(f.insertions, insertion{source.key, name, source.schema.AsOptional(!required)})
+		if source.key == "static.field" && f.staticValue == nil {
+			return connectors.InvalidValue("static.value", nil, "No value specified for static field: "+name)
+		}
 	}
-	if f.static.set && values.IsNull("static.value") {
-		return connectors.InvalidValue("static.value", nil, "No value specified for static field: "+f.static.name)
+	if f.insertions == nil {
+		return &connectors.ConfigError{Msg: "No field insertion configured"}
 	}
 	return nil
 }
@@ -89,27 +96,13 @@ func (f *insertField) apply(r *connectors.Record, offset *int64) error {
 		return nil
 	}
 	if schema == nil {
-		m, err := requireMap(value, "field insertion")
-		if err != nil {
-			return err
-		}
-		m = m.Clone()
-		err = f.each(r, offset, false, func(in insertion, _ *connectors.Schema, v any) error {
-			if v != nil {
-				m.Put(in.name, v)
-			}
-			return nil
-		})
-		if err == nil {
-			f.set(r, nil, m)
-		}
-		return err
+		return f.applyMap(r, offset, value)
 	}
 	old, err := requireStruct(value, "field insertion")
 	if err != nil {
 		return err
 	}
-	wider, err := f.plans.of(schema, func(s *connectors.Schema) (*connectors.Schema, error) { return f.plan(s, r, offset) })
+	wider, err := f.plans.of(schema, f.plan)
 	if err != nil {
 		return err
 	}
@@ -117,73 +110,75 @@ func (f *insertField) apply(r *connectors.Record, offset *int64) error {
 	for i := range schema.Fields {
 		s.Set(i, f.field(old, i))
 	}
-	next := len(schema.Fields)
-	err = f.each(r, offset, true, func(_ insertion, _ *connectors.Schema, v any) error {
-		s.Set(next, v)
-		next++
-		return nil
-	})
-	if err == nil {
-		f.set(r, wider, s)
-	}
-	return err
-}
-
-// each calls insert for every field to insert, with its schema and value, nil if the record has none.
-func (f *insertField) each(r *connectors.Record, offset *int64, logical bool, insert func(insertion, *connectors.Schema, any) error) error {
-	var topic, partition, timestamp, at any
-	if r.Topic != "" {
-		topic = r.Topic
-	} else if f.topic.set && f.topic.required {
-		return dataError("Invalid value: null used for required field: %q, schema type: STRING", f.topic.name)
-	}
-	if r.Partition != connectors.NoPartition {
-		partition = r.Partition
-	}
-	if r.Timestamp != connectors.NoTimestamp {
-		timestamp = r.Timestamp
-		if logical {
-			timestamp = connectors.FromMillis(r.Timestamp)
-		}
-	}
-	if f.offset.set {
-		if offset == nil {
-			return dataError("Only SinkRecord supported for [field insertion], found: SourceRecord")
-		}
-		at = *offset
-	}
-	for _, step := range []struct {
-		insertion
-		schema *connectors.Schema
-		value  any
-	}{
-		{f.topic, connectors.OptionalStringSchema, topic},
-		{f.partition, connectors.OptionalInt32Schema, partition},
-		{f.offset, connectors.OptionalInt64Schema, at},
-		{f.timestamp, connectors.OptionalTimestampSchema, timestamp},
-		{f.static, connectors.OptionalStringSchema, f.staticValue},
-	} {
-		if !step.set {
-			continue
-		}
-		if err := insert(step.insertion, step.schema.AsOptional(!step.required), step.value); err != nil {
+	for i, in := range f.insertions {
+		v, err := f.value(in, r, offset)
+		if err != nil {
 			return err
 		}
+		if ms, ok := v.(int64); ok && in.what == "timestamp.field" {
+			v = connectors.FromMillis(ms)
+		}
+		if v == nil && in.what == "topic.field" && !in.schema.Optional {
+			return dataError("Invalid value: null used for required field: %q, schema type: STRING", in.name)
+		}
+		s.Set(len(schema.Fields)+i, v)
 	}
+	f.set(r, wider, s)
 	return nil
 }
 
-func (f *insertField) plan(schema *connectors.Schema, r *connectors.Record, offset *int64) (*connectors.Schema, error) {
-	fields := append([]connectors.Field(nil), schema.Fields...)
-	err := f.each(r, offset, true, func(in insertion, s *connectors.Schema, _ any) error {
-		if in.name == "" {
-			return dataError("fieldName cannot be null.")
-		}
-		fields = append(fields, connectors.Field{Name: in.name, Schema: s})
-		return nil
-	})
-	if err == nil {
-		err = unique(fields)
+func (f *insertField) applyMap(r *connectors.Record, offset *int64, value any) error {
+	m, err := requireMap(value, "field insertion")
+	if err != nil {
+		return err
 	}
-	return structLike(schema, fields), err
+	m = m.Clone()
+	for _, in := range f.insertions {
+		v, err := f.value(in, r, offset)
+		if err != nil {
+			return err
+		}
+		if v != nil {
+			m.Put(in.name, v)
+		}
+	}
+	f.set(r, nil, m)
+	return nil
+}
+
+// value returns what to insert; nil if the record has no such thing.
+func (f *insertField) value(in insertion, r *connectors.Record, offset *int64) (any, error) {
+	switch in.what {
+	case "topic.field":
+		if r.Topic != "" {
+			return r.Topic, nil
+		}
+	case "partition.field":
+		if r.Partition != connectors.NoPartition {
+			return r.Partition, nil
+		}
+	case "offset.field":
+		if offset == nil {
+			return nil, dataError("Only SinkRecord supported for [field insertion], found: SourceRecord")
+		}
+		return *offset, nil
+	case "timestamp.field":
+		if r.Timestamp != connectors.NoTimestamp {
+			return r.Timestamp, nil
+		}
+	case "static.field":
+		return f.staticValue, nil
+	}
+	return nil, nil
+}
+
+func (f *insertField) plan(schema *connectors.Schema) (*connectors.Schema, error) {
+	fields := append([]connectors.Field(nil), schema.Fields...)
+	for _, in := range f.insertions {
+		if in.name == "" {
+			return nil, dataError("fieldName cannot be null.")
+		}
+		fields = append(fields, connectors.Field{Name: in.name, Schema: in.schema})
+	}
+	return structLike(schema, fields), unique(fields)
 }

@@ -30,6 +30,7 @@ type replaceField struct {
 	nulls
 	exclude, include []string
 	renames          map[string]string
+	old              map[string]string // by new names
 	plans            plans[*replacePlan]
 }
 
@@ -61,10 +62,13 @@ func (f *replaceField) Configure(config map[string]string) error {
 	}
 	f.replace = values.Bool(replaceNullKey)
 	f.exclude, f.include = values.List("exclude"), values.List("include")
-	f.renames = make(map[string]string)
+	f.renames, f.old = make(map[string]string), make(map[string]string)
 	for _, mapping := range values.List("renames") {
 		parts := splitColons(mapping)
 		f.renames[parts[0]] = parts[1]
+	}
+	for from, to := range f.renames {
+		f.old[to] = from
 	}
 	return nil
 }
@@ -122,10 +126,18 @@ func (f *replaceField) plan(schema *connectors.Schema) (*replacePlan, error) {
 	plan := &replacePlan{}
 	var fields []connectors.Field
 	for i, field := range schema.Fields {
-		if f.keeps(field.Name) {
-			fields = append(fields, connectors.Field{Name: f.renamed(field.Name), Schema: field.Schema})
-			plan.from = append(plan.from, i)
+		if !f.keeps(field.Name) {
+			continue
 		}
+		name := f.renamed(field.Name)
+		// As in Kafka, a field that has a name another would get by a rename is looked up under that other's name.
+		if old, ok := f.old[name]; ok && old != field.Name {
+			if i = schema.FieldIndex(old); i < 0 {
+				return nil, dataError("%s is not a valid field name", old)
+			}
+		}
+		fields = append(fields, connectors.Field{Name: name, Schema: field.Schema})
+		plan.from = append(plan.from, i)
 	}
 	plan.schema = structLike(schema, fields)
 	return plan, unique(fields)
