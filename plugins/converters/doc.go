@@ -9,5 +9,5 @@
 // allows. So a small part of a record that is kept for long keeps its chunk, or the fetched batch, alive.
 //
 // Files: json.go is the converter and its configuration, jsonwrite.go and jsonschema.go write, jsonscan.go is the scanner,
-// jsonread.go and jsonreadschema.go read; string.go, bytes.go, primitive.go and simpleheader.go the others.
+// jsonread.go, its parts beside it and jsonreadschema.go read; string.go, bytes.go, primitive.go and simpleheader.go the others.
 package converters

@@ -1,6 +1,7 @@
 package converters
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 
@@ -30,7 +31,8 @@ func (c *JSON) readSchema(raw []byte) (*connectors.Schema, error) {
 	if s, ok := c.read.get(string(raw)); ok {
 		return s, nil
 	}
-	s, err := buildSchema(raw, 1)
+	// A copy, since the schema outlives the record and its texts share memory with what they are read from.
+	s, err := buildSchema(bytes.Clone(raw), 1)
 	if err == nil {
 		c.read.put(string(raw), s)
 	}
