@@ -145,9 +145,6 @@ func (l *Log) write(b batch.Batch) error {
 		return l.fail("open", err)
 	}
 	defer s.file.release()
-	if s.synced == s.size {
-		s.file.pin(true)
-	}
 	if n, err := file.WriteAt(b, s.size); err != nil {
 		return l.undoWrite(file, s, n, err)
 	}
@@ -157,6 +154,9 @@ func (l *Log) write(b batch.Batch) error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if s.synced == s.size { // under the lock: a sync may be setting synced, and unpins what it has covered
+		s.file.pin(true)
+	}
 	s.add(b, l.settings.IndexIntervalBytes)
 	if aborted != nil {
 		s.aborted = append(s.aborted, *aborted)
