@@ -1,0 +1,83 @@
+package commitlog_test
+
+import (
+	"errors"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"millrace/broker/commitlog"
+	"millrace/broker/internal/vfs"
+)
+
+func TestDiskFull(t *testing.T) {
+	fs := vfs.NewMem()
+	log := openLog(t, fs, commitlog.OpenState{})
+	fill(t, log, 2)
+	want := values(t, log)
+	fs.SetSpace(fs.Used() + 40)
+	for range 3 {
+		if _, err := log.Append(0, newBatch(t, baseTime, "does not fit")); !errors.Is(err, commitlog.ErrNoSpace) {
+			t.Fatalf("append to a full disk: %v", err)
+		}
+	}
+	if diff := cmp.Diff(want, values(t, log)); diff != "" {
+		t.Errorf("records (-want +got):\n%s", diff)
+	}
+	fs.SetSpace(-1)
+	if base, err := log.Append(0, newBatch(t, baseTime, "fits")); err != nil || base != 4 {
+		t.Errorf("append with space again: offset %d, %v", base, err)
+	}
+	if err := log.Close(); err != nil {
+		t.Fatal(err)
+	}
+	log = openLog(t, fs, commitlog.OpenState{})
+	if diff := cmp.Diff(append(want, "4 fits"), values(t, log)); diff != "" {
+		t.Errorf("records after restart (-want +got):\n%s", diff)
+	}
+}
+
+func TestFailedDiskEndsTheLog(t *testing.T) {
+	for _, kind := range []string{"write", "sync"} {
+		t.Run(kind, func(t *testing.T) {
+			fs := vfs.NewMem()
+			log := openLog(t, fs, commitlog.OpenState{})
+			fill(t, log, 2)
+			want := values(t, log)
+			failures := 0
+			fs.Inject(func(op vfs.Op) error {
+				if op.Kind == kind && strings.HasSuffix(op.Name, ".log") {
+					failures++
+					return syscall.EIO
+				}
+				return nil
+			})
+			_, err := log.Append(0, newBatch(t, baseTime, "lost"))
+			if err == nil {
+				_, err = log.Sync()
+			}
+			if !errors.Is(err, commitlog.ErrStorage) || !errors.Is(err, syscall.EIO) {
+				t.Fatalf("%s failed: %v", kind, err)
+			}
+			fs.Inject(nil)
+			if _, err := log.Append(0, newBatch(t, baseTime, "refused")); !errors.Is(err, commitlog.ErrStorage) {
+				t.Errorf("append after a failure: %v", err)
+			}
+			if _, err := log.Sync(); !errors.Is(err, commitlog.ErrStorage) {
+				t.Errorf("sync after a failure: %v", err)
+			}
+			if failures != 1 {
+				t.Errorf("tried %d times, want once", failures)
+			}
+			if got := values(t, log); !cmp.Equal(want, got[:4]) {
+				t.Errorf("reads after a failure: %v, want %v first", got, want)
+			}
+			log = openLog(t, fs.Crash(vfs.LoseUnsynced, 1), commitlog.OpenState{})
+			if diff := cmp.Diff(want, values(t, log)); diff != "" {
+				t.Errorf("records after restart (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
