@@ -5,6 +5,9 @@ import (
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"golang.org/x/text/encoding"
+	"golang.org/x/text/encoding/ianaindex"
 )
 
 // A charset translates between strings and bytes. What cannot be translated becomes '?' in bytes and U+FFFD in strings.
@@ -30,13 +33,44 @@ func findCharset(name string) (*charset, bool) {
 	case "UTF-32", "UTF_32", "UTF32", "UTF-32BE", "UTF_32BE":
 		return &charset{encode: encodeUTF32, decode: decodeUTF32}, true
 	case "ISO-8859-1", "ISO8859_1", "ISO8859-1", "LATIN1", "L1", "ISO_8859-1", "ISO_8859_1", "8859_1", "CP819", "IBM819":
-		return singleByte(0x100, nil), true
+		return singleByte(0x100), true
 	case "US-ASCII", "ASCII", "ASCII7", "ISO646-US", "646", "ISO_646.IRV:1991", "ANSI_X3.4-1968":
-		return singleByte(0x80, nil), true
-	case "WINDOWS-1252", "CP1252":
-		return singleByte(0x100, windows1252), true
+		return singleByte(0x80), true
+	}
+	if page, ok := strings.CutPrefix(strings.ToLower(name), "cp125"); ok {
+		name = "windows-125" + page
+	}
+	if e, err := ianaindex.IANA.Encoding(name); err == nil && e != nil && name != "" {
+		return registered(e), true
 	}
 	return nil, false
+}
+
+// registered is one of the many character sets of IANA's registry.
+func registered(e encoding.Encoding) *charset {
+	return &charset{
+		encode: func(s string) []byte {
+			if b, err := e.NewEncoder().Bytes([]byte(s)); err == nil {
+				return b
+			}
+			b := make([]byte, 0, len(s))
+			for _, r := range s {
+				c, err := e.NewEncoder().Bytes([]byte(string(r)))
+				if err != nil {
+					c = []byte{'?'}
+				}
+				b = append(b, c...)
+			}
+			return b
+		},
+		decode: func(data []byte) string {
+			b, err := e.NewDecoder().Bytes(data)
+			if err != nil { // decoders replace what they cannot read
+				return string(utf8.RuneError)
+			}
+			return string(b)
+		},
+	}
 }
 
 // byteOrder reads and appends.
@@ -105,44 +139,29 @@ func decodeUTF32(data []byte) string {
 	return b.String()
 }
 
-// singleByte has a character for each byte below limit: the byte's value, or for 0x80 to 0x9F what special says.
-func singleByte(limit rune, special []rune) *charset {
-	code := make(map[rune]byte)
-	for i, r := range special {
-		code[r] = byte(0x80 + i)
-	}
+// singleByte has the characters below limit, each as the byte of its value.
+func singleByte(limit rune) *charset {
 	return &charset{
 		encode: func(s string) []byte {
 			b := make([]byte, 0, len(s))
 			for _, r := range s {
-				c, ok := code[r]
-				switch {
-				case ok:
-					b = append(b, c)
-				case r < limit && (special == nil || r < 0x80 || r >= 0xA0):
-					b = append(b, byte(r))
-				default:
-					b = append(b, '?')
+				if r >= limit {
+					r = '?'
 				}
+				b = append(b, byte(r))
 			}
 			return b
 		},
 		decode: func(data []byte) string {
 			var b strings.Builder
 			for _, c := range data {
-				switch {
-				case special != nil && c >= 0x80 && c < 0xA0:
-					b.WriteRune(special[c-0x80])
-				case rune(c) < limit:
-					b.WriteRune(rune(c))
-				default:
-					b.WriteRune(utf8.RuneError)
+				r := rune(c)
+				if r >= limit {
+					r = utf8.RuneError
 				}
+				b.WriteRune(r)
 			}
 			return b.String()
 		},
 	}
 }
-
-// windows1252 has the characters of 0x80 to 0x9F.
-var windows1252 = []rune("€\uFFFD‚ƒ„…†‡ˆ‰Š‹Œ\uFFFDŽ\uFFFD\uFFFD‘’“”•–—˜™š›œ\uFFFDžŸ")

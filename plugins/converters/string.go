@@ -5,7 +5,7 @@ import "millrace/connectors"
 var stringConfig = connectors.NewConfigDef(typeKey, connectors.ConfigKey{
 	Name: "converter.encoding", Type: connectors.ConfigString, Default: "UTF-8", Importance: connectors.High,
 	Width: connectors.WidthMedium, DisplayName: "Encoding",
-	Doc: "Character set of the bytes: UTF-8, UTF-16, UTF-16BE, UTF-16LE, UTF-32, ISO-8859-1, US-ASCII or windows-1252.",
+	Doc: "Character set of the bytes, by its name in Java or IANA's registry: UTF-8, UTF-16LE, ISO-8859-1, windows-1252.",
 })
 
 // String is the StringConverter: values as Java's toString has them, read back as strings.
