@@ -41,6 +41,18 @@ func eventually(t testing.TB, what string, ok func() bool) {
 	}
 }
 
+// pause is a moment of waiting for a process outside the test's reach.
+func pause() {
+	timer := time.NewTimer(5 * time.Millisecond)
+	defer timer.Stop()
+	<-timer.C
+}
+
+// noLevels are loggers that take any level.
+type noLevels struct{ runtime.LogLevels }
+
+func (noLevels) SetLogger(context.Context, string, string) ([]string, error) { return nil, nil }
+
 // acceptAll is a Validator without rules.
 type acceptAll struct{ runtime.Validator }
 
@@ -87,7 +99,7 @@ func (w *worker) start() {
 			w.t.Fatal(err)
 		}
 	}
-	r, err := runtime.New(w.cfg, reg, acceptAll{}, nil)
+	r, err := runtime.New(w.cfg, reg, acceptAll{}, noLevels{})
 	if err != nil {
 		w.t.Fatal(err)
 	}
