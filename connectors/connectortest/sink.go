@@ -221,5 +221,10 @@ func (c *SinkContext) ConnectorName() string { return Name }
 // TaskID returns 0.
 func (c *SinkContext) TaskID() int { return 0 }
 
-// Logger returns the test's logger.
-func (c *SinkContext) Logger() connectors.Logger { return c.log }
+// Logger returns the test's logger; that of a zero SinkContext discards.
+func (c *SinkContext) Logger() connectors.Logger {
+	if c.log == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return c.log
+}

@@ -47,6 +47,7 @@ const writeSize = 256 << 10
 
 // sinkTask appends lines. What is written by one call are whole lines, so that tasks do not split each other's.
 type sinkTask struct {
+	log    connectors.Logger
 	f      *os.File
 	stdout bool
 	buf    []byte
@@ -56,6 +57,7 @@ type sinkTask struct {
 var _ connectors.SinkTask = (*sinkTask)(nil)
 
 func (t *sinkTask) Start(_ context.Context, tc connectors.SinkTaskContext, config map[string]string) error {
+	t.log = tc.Logger()
 	values, err := sinkDef().Parse(connectors.Raw(config))
 	if err != nil {
 		return err
@@ -72,7 +74,7 @@ func (t *sinkTask) Start(_ context.Context, tc connectors.SinkTaskContext, confi
 		return fmt.Errorf("couldn't find or create file '%s' for FileStreamSinkTask: %w", path, err)
 	}
 	if torn(t.f) {
-		tc.Logger().Warn("the last line of the file has no end; going on after it on a new line", "file", path)
+		t.log.Warn("the last line of the file has no end; going on after it on a new line", "file", path)
 		t.buf = append(t.buf, '\n')
 	}
 	return nil
@@ -90,10 +92,8 @@ func torn(f *os.File) bool {
 }
 
 func (t *sinkTask) Put(_ context.Context, records []connectors.SinkRecord) error {
-	if len(t.buf) >= writeSize { // the last write failed: do not take more before it succeeds
-		if err := t.write(); err != nil {
-			return err
-		}
+	if err := t.write(); err != nil { // as the last one: do not take more before it succeeds
+		return err
 	}
 	for i := range records {
 		t.buf = connectors.AppendText(t.buf, records[i].Value)
@@ -103,6 +103,9 @@ func (t *sinkTask) Put(_ context.Context, records []connectors.SinkRecord) error
 				return err
 			}
 		}
+	}
+	if err := t.write(); err != nil {
+		t.log.Warn("lines kept back", "bytes", len(t.buf), "err", err)
 	}
 	return nil
 }
