@@ -8,12 +8,13 @@
 //
 // Everything that must survive is in the partition, in Kafka's own key and value formats; a machine is a replay of it.
 //
+//   - requests.go, config.go: what callers hand in and get back; the broker keys
 //   - machine.go, timers.go: state, outputs, time
-//   - join.go, rebalance.go, sync.go, heartbeat.go, leave.go: membership
-//   - commit.go, fetch.go, expire.go: offsets
-//   - describe.go, remove.go: administration
-//   - records.go, load.go: bytes of __consumer_offsets and their replay
-//   - shard.go, coordinator.go: goroutines and routing
+//   - join.go, rebalance.go, sync.go: membership, heartbeats and leaving included
+//   - offsets.go: commit, fetch, delete, expiry
+//   - admin.go: describe, list and delete groups
+//   - records.go: bytes of __consumer_offsets and their replay
+//   - shard.go, coordinator.go, calls.go: goroutines, routing, entry points
 //
 // Not served: the consumer protocol of KIP-848 and transactional offset commits.
 package group
