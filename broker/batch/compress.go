@@ -103,6 +103,10 @@ func unpackZstd(buf *bytes.Buffer, data []byte, limit int) error {
 	if err != nil {
 		return err
 	}
+	var header zstd.Header
+	if header.Decode(data) == nil && header.HasFCS && header.FrameContentSize > uint64(limit) {
+		return tooLarge(limit) // before memory for it is made
+	}
 	out, err := z.DecodeAll(data, buf.AvailableBuffer())
 	switch {
 	case errors.Is(err, zstd.ErrDecoderSizeExceeded), errors.Is(err, zstd.ErrWindowSizeExceeded):
@@ -177,7 +181,8 @@ func pack(dst []byte, c Codec, data []byte) ([]byte, error) {
 		if _, err := z.Write(data); err != nil {
 			return nil, err
 		}
-		return w.Bytes(), errors.Join(z.Close())
+		err := z.Close()
+		return w.Bytes(), err
 	case CodecSnappy:
 		dst = append(dst, xerialMagic...)
 		dst = append(dst, 0, 0, 0, 1, 0, 0, 0, 1)
