@@ -8,6 +8,7 @@ import (
 	"millrace/connectors/nats"
 	"millrace/plugins"
 	"millrace/plugins/converters"
+	"millrace/plugins/transforms"
 )
 
 // wrapSource is nil in every build but that of the crash test's self-test.
@@ -17,7 +18,7 @@ var wrapSource func(connectors.Plugin) connectors.Plugin
 func builtIn() (*plugins.Registry, error) {
 	registry := plugins.New()
 	for _, list := range [][]connectors.Plugin{
-		file.Plugins(), activemq.Plugins(), mqtt.Plugins(), nats.Plugins(), converters.Plugins(),
+		file.Plugins(), activemq.Plugins(), mqtt.Plugins(), nats.Plugins(), converters.Plugins(), transforms.Plugins(),
 	} {
 		if wrapSource != nil {
 			for i := range list {
