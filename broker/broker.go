@@ -9,6 +9,8 @@ import (
 	"log/slog"
 	"net"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -69,7 +71,10 @@ func (b *Broker) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, p.logs.Close()) }()
+	defer func() {
+		err = errors.Join(err, p.logs.Close())
+		b.log.Info("broker stopped", "broker", b.cfg.NodeID)
+	}()
 
 	// Requests need everything below them until the last one is answered, so the server stops first.
 	below, stopBelow := context.WithCancel(context.WithoutCancel(ctx))
@@ -107,9 +112,7 @@ func (b *Broker) serve(ctx context.Context, p *parts, began time.Time) error {
 	}
 	b.log.Info("broker is ready", "broker", b.cfg.NodeID, "cluster", p.controller.Image().ClusterID(), "dir", b.cfg.DataDir,
 		"duration", time.Since(began).Round(time.Millisecond))
-	err := g.Wait()
-	b.log.Info("broker stopped", "broker", b.cfg.NodeID)
-	return err
+	return g.Wait()
 }
 
 // open makes the parts, which then wait to be run. Whatever is open is closed again if one cannot be made.
@@ -149,11 +152,14 @@ func (b *Broker) open(ctx context.Context) (_ *parts, err error) {
 		return nil, err
 	}
 	p.replicas = replica.New(replica.Config{
-		NodeID: metadata.BrokerID(cfg.NodeID), Logs: p.logs, Static: cfg.Static, Logger: cfg.Logger,
+		NodeID: metadata.BrokerID(cfg.NodeID), Logs: p.logs, Static: cfg.Static,
+		ProducerExpiration: cfg.ProducerExpiration, Logger: cfg.Logger,
 	})
 	p.controller.Subscribe(p.replicas.Apply)
 
+	memory, gone := memoryHost(cfg.NodeID)
 	p.groups = group.New(group.Config{
+		Gone:   gone,
 		NodeID: metadata.BrokerID(cfg.NodeID), Controller: p.controller, Settings: cfg.Groups, Logger: cfg.Logger,
 		Logs: func(index int32) group.Log {
 			if l := p.logs.Get(metadata.OffsetsTopic, index); l != nil {
@@ -174,7 +180,7 @@ func (b *Broker) open(ctx context.Context) (_ *parts, err error) {
 			Logger: cfg.Logger, Registerer: cfg.Registerer,
 		}),
 		MaxRequestBytes: cfg.MaxRequestBytes, MaxConnections: cfg.MaxConnections, MaxConnectionsPerIP: cfg.MaxConnectionsPerIP,
-		IdleTimeout: cfg.ConnectionsMaxIdle, SendBuffer: cfg.SendBuffer, ReceiveBuffer: cfg.ReceiveBuffer,
+		IdleTimeout: cfg.ConnectionsMaxIdle, MemoryHost: memory, SendBuffer: cfg.SendBuffer, ReceiveBuffer: cfg.ReceiveBuffer,
 		Logger: cfg.Logger, Registerer: cfg.Registerer,
 	})
 	if err = p.server.Listen(ctx); err != nil {
@@ -194,7 +200,7 @@ func serverListeners(listeners []Listener) []server.Listener {
 
 // register tells the controller about this process.
 func (b *Broker) register(ctx context.Context, p *parts) error {
-	r := controller.Registration{ID: metadata.BrokerID(b.cfg.NodeID), Rack: b.cfg.Rack}
+	r := controller.Registration{ID: metadata.BrokerID(b.cfg.NodeID), Rack: b.cfg.Rack, CleanLogs: p.logs.Clean()}
 	if _, err := rand.Read(r.Incarnation[:]); err != nil {
 		return fmt.Errorf("make an incarnation id: %w", err)
 	}
@@ -247,4 +253,15 @@ func (b *Broker) Advertised() []string {
 		}
 	}
 	return out
+}
+
+// memoryHost returns the host that in-memory connections come from in this life of the process, and a function that
+// knows the group members of its earlier lives by theirs.
+func memoryHost(node int32) (host string, gone func(memberHost string) bool) {
+	prefix := fmt.Sprintf("memory-%d-", node)
+	host = prefix + strconv.FormatInt(time.Now().UnixNano(), 36)
+	return host, func(memberHost string) bool {
+		memberHost = strings.TrimPrefix(memberHost, "/")
+		return memberHost != host && strings.HasPrefix(memberHost, prefix)
+	}
 }

@@ -26,6 +26,10 @@ type Config struct {
 	// Settings are taken as they are: start from DefaultSettings or EmbeddedSettings.
 	Settings Settings
 
+	// Gone knows client hosts from which nobody can come any more: those of an earlier life of this process. Members from
+	// there do not get their session after a restart, so that those of this life need not wait for it to end. nil: none.
+	Gone func(host string) bool
+
 	Clock  func() time.Time // nil: time.Now
 	NewID  func() string    // random uuids for member ids; nil: crypto/rand
 	Logger *slog.Logger     // nil: none

@@ -329,3 +329,18 @@ func TestSessions(t *testing.T) {
 		b.wantJoined(3, b)
 	})
 }
+
+func TestRestartWithMembersOfAnEarlierLife(t *testing.T) {
+	s := newSim(t, quick())
+	a, b := s.client("a"), s.client("b")
+	b.req.ClientHost = "/memory-1-before"
+	settle(a)
+	b.join()
+	settle(a, b)
+	s.gone = func(host string) bool { return host == "/memory-1-before" }
+	s.restart()
+	s.pass(time.Millisecond)
+	s.wantState(preparing)
+	wantErr(t, "heartbeat of a", a.heartbeat(), kerr.RebalanceInProgress)
+	wantErr(t, "heartbeat of b", b.heartbeat(), kerr.UnknownMemberID)
+}

@@ -231,7 +231,7 @@ func FuzzLoad(f *testing.F) {
 		if _, err := m.load(key, value); err != nil {
 			return
 		}
-		m.loaded()
+		m.loaded(nil)
 		m.now = m.now.Add(30 * 24 * time.Hour)
 		m.tick()
 		for _, r := range m.take().records {

@@ -168,11 +168,16 @@ func (m *machine) loadGroup(key, value []byte) error {
 	return nil
 }
 
-// loaded ends a replay: every member gets a full session, and groups that nothing is left of go.
-func (m *machine) loaded() {
+// loaded ends a replay: every member gets a full session, but for those that are known to be gone, and groups that nothing
+// is left of go. gone may be nil.
+func (m *machine) loaded(gone func(host string) bool) {
 	for id, g := range m.groups {
 		for _, mb := range g.members {
-			m.extend(g, mb)
+			if gone != nil && gone(mb.host) {
+				m.arm(g, mb, 0)
+			} else {
+				m.extend(g, mb)
+			}
 		}
 		if g.state == empty && len(g.offsets) == 0 && g.generation == 0 {
 			delete(m.groups, id)

@@ -300,7 +300,7 @@ func (s *shard) load(ctx context.Context) (*machine, error) {
 			return nil, fmt.Errorf("no records at offset %d, though the log ends at %d", next, end)
 		}
 	}
-	m.loaded()
+	m.loaded(s.cfg.Gone)
 	image := s.cfg.Controller.Image()
 	m.dropOffsets(func(topic string) bool { return image.Topic(topic) == nil })
 	if unknown > 0 {

@@ -12,11 +12,12 @@ import (
 
 // sim drives a machine on virtual time; every record is durable at once.
 type sim struct {
-	t   *testing.T
-	m   *machine
-	now time.Time
-	ids int
-	log []record
+	gone func(host string) bool // of the coordinator's Config
+	t    *testing.T
+	m    *machine
+	now  time.Time
+	ids  int
+	log  []record
 }
 
 func newSim(t *testing.T, settings Settings) *sim {
@@ -67,7 +68,7 @@ func (s *sim) restart() {
 			s.t.Fatal(err)
 		}
 	}
-	s.m.loaded()
+	s.m.loaded(s.gone)
 }
 
 // client is one member as seen from outside.

@@ -28,6 +28,8 @@ type Config struct {
 	IdleTimeout time.Duration
 	// SendBuffer and ReceiveBuffer are socket.send.buffer.bytes and socket.receive.buffer.bytes; 0 leaves them to the system.
 	SendBuffer, ReceiveBuffer int
+	// MemoryHost is the host that in-memory connections come from. Empty: memory.
+	MemoryHost string
 	// ShutdownTimeout is how long a stopping server waits for acknowledgements that are under way. 0: 2 s.
 	ShutdownTimeout time.Duration
 
@@ -62,6 +64,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.IdleTimeout == 0 {
 		c.IdleTimeout = 10 * time.Minute
+	}
+	if c.MemoryHost == "" {
+		c.MemoryHost = "memory"
 	}
 	if c.ShutdownTimeout == 0 {
 		c.ShutdownTimeout = 2 * time.Second

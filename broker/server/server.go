@@ -368,7 +368,7 @@ func (s *Server) dialMemory(l *listener) (net.Conn, error) {
 	if !running {
 		return nil, &net.OpError{Op: "dial", Net: "memory", Addr: memAddr(l.advertised.String()), Err: syscall.ECONNREFUSED}
 	}
-	client, server := newMemConn(memAddr("memory:"+strconv.Itoa(n)), memAddr(l.advertised.String()))
+	client, server := newMemConn(memAddr(net.JoinHostPort(s.cfg.MemoryHost, strconv.Itoa(n))), memAddr(l.advertised.String()))
 	s.start(server, l.Name)
 	return client, nil
 }
