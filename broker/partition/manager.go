@@ -333,6 +333,18 @@ func (m *Manager) Close() error {
 	for _, d := range m.deletes {
 		errs = append(errs, m.dir.Purge(d.path))
 	}
-	clean := errors.Join(errs...) == nil
+	// A log that could not be opened, or not be closed, is to be looked at again in full.
+	clean := errors.Join(errs...) == nil && !m.anyRefused()
 	return errors.Join(append(errs, m.dir.Close(clean))...)
+}
+
+func (m *Manager) anyRefused() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, sl := range m.slots {
+		if sl.err != nil {
+			return true
+		}
+	}
+	return false
 }
