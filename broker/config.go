@@ -59,6 +59,9 @@ type Config struct {
 	// CleanerBufferBytes is log.cleaner.dedupe.buffer.size, the memory of compaction. Default and most 16 MiB.
 	CleanerBufferBytes int64
 
+	// ProducerExpiration is producer.id.expiration.ms: how long the sequence numbers of an idle producer are kept. Default 24 h.
+	ProducerExpiration time.Duration
+
 	// Groups are the keys of consumer groups: group.*, offsets.*. Default group.DefaultSettings, which are Kafka's.
 	Groups group.Settings
 
@@ -99,6 +102,7 @@ func DefaultConfig() Config {
 		CheckpointInterval:     time.Minute,
 		CleanerBackoff:         15 * time.Second,
 		CleanerBufferBytes:     16 << 20,
+		ProducerExpiration:     24 * time.Hour,
 		Groups:                 group.DefaultSettings(),
 	}
 }

@@ -139,6 +139,7 @@ func (p *parser) fill() {
 	setMillis(p, "log.cleaner.backoff.ms", &c.CleanerBackoff)
 	setInt(p, "log.cleaner.dedupe.buffer.size", &c.CleanerBufferBytes)
 	c.CleanerBufferBytes = min(c.CleanerBufferBytes, 16<<20)
+	setMillis(p, "producer.id.expiration.ms", &c.ProducerExpiration)
 	p.groups()
 	if v, ok := p.props["auto.create.topics.enable"]; ok {
 		c.AutoCreateTopics = strings.EqualFold(strings.TrimSpace(v), "true")

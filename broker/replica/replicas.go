@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"runtime"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -26,7 +27,9 @@ type Config struct {
 	Logs   Logs
 	// Static are the broker's own values for topic configs.
 	Static map[string]string
-	Logger *slog.Logger // nil: none
+	// ProducerExpiration is producer.id.expiration.ms. 0: 24 h.
+	ProducerExpiration time.Duration
+	Logger             *slog.Logger // nil: none
 }
 
 // Replicas applies metadata to the partitions of this node.
@@ -128,7 +131,11 @@ func (r *Replicas) settings(im *metadata.Image, t *metadata.Topic) partition.Set
 	if err != nil {
 		r.log.Error("topic has a config that cannot be used; its default is", "topic", t.Name, "err", err)
 	}
-	return Settings(c)
+	s := Settings(c)
+	if r.cfg.ProducerExpiration > 0 {
+		s.ProducerExpiration = r.cfg.ProducerExpiration
+	}
+	return s
 }
 
 // OutOfService reports whether a partition of this node could not be opened.
