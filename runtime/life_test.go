@@ -67,6 +67,7 @@ func normal(key string, value []byte) string {
 		return strings.Join(slices.Sorted(maps.Keys(v)), " ")
 	case strings.HasPrefix(key, "status-topic-"):
 		delete(v["topic"].(map[string]any), "discoverTimestamp")
+		delete(v["topic"].(map[string]any), "task") // whichever came first
 	case strings.HasPrefix(key, "status-"):
 		delete(v, "generation")
 		delete(v, "version") // null or not, by timing

@@ -165,6 +165,9 @@ func (t *Task) Run(ctx context.Context) (err error) {
 		err = t.loop(life, work)
 		stopFlushing()
 		t.drain(life)
+		if err == nil {
+			err = t.failure() // a record that was under way when the task was asked to stop
+		}
 	}
 	end()
 	wg.Wait()
