@@ -2,6 +2,7 @@ package commitlog
 
 import (
 	"container/list"
+	"io/fs"
 	"sync"
 
 	"millrace/broker/internal/vfs"
@@ -38,6 +39,7 @@ type cachedFile struct {
 	file   vfs.File
 	users  int
 	pinned bool // not to be closed: unsynced bytes
+	dead   bool // closed for good: the name may be another file's by now
 
 	elem *list.Element // guarded by cache.mu
 }
@@ -49,6 +51,10 @@ func (c *FileCache) new(fsys vfs.FS, path string) *cachedFile {
 // acquire opens the file if need be; the file stays open until release.
 func (f *cachedFile) acquire() (vfs.File, error) {
 	f.mu.Lock()
+	if f.dead {
+		f.mu.Unlock()
+		return nil, &fs.PathError{Op: "open", Path: f.path, Err: fs.ErrNotExist}
+	}
 	if f.file == nil {
 		file, err := f.fs.Open(f.path)
 		if err != nil {
@@ -92,13 +98,13 @@ func (f *cachedFile) pin(on bool) {
 	f.mu.Unlock()
 }
 
-// close closes the file now. Only the owner of the log calls it, when nobody uses the file any more; a reader that
-// still does keeps it until the cache drops it.
+// close closes the file for good: for whoever comes later it does not exist. A reader that still uses it keeps it, until
+// the cache drops it.
 func (f *cachedFile) close() error {
 	f.cache.forget(f)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.pinned = false
+	f.pinned, f.dead = false, true
 	if f.file == nil {
 		return nil
 	}

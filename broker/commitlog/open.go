@@ -231,6 +231,7 @@ func (l *Log) loadSnapshot(limit int64) (int64, error) {
 type recovery struct {
 	log        *Log
 	state      OpenState
+	truncated  bool
 	replayFrom int64 // batches from here on change the producers' state
 	next       int64 // the offset expected next
 	epochs     epochs
@@ -366,6 +367,7 @@ func (r *recovery) damage(i int, pos, size int64, cause error) error {
 	}
 	l.logger.Warn("torn end of log cut off", "file", s.file.path, "position", pos, "offset", r.next,
 		"bytes", size-pos, "later_segment_bytes", later, "expected", bad.Expected, "found", bad.Found)
+	r.truncated = true
 	return nil
 }
 
@@ -378,12 +380,17 @@ func (l *Log) truncateFile(s *segment) error {
 	return f.Truncate(s.size)
 }
 
-// finish makes what recovery found and repaired durable.
+// finish makes what recovery found and repaired durable. After a clean close it is.
 func (r *recovery) finish() error {
 	l := r.log
 	l.size = 0
-	for i, s := range l.segments {
+	for _, s := range l.segments {
 		l.size += s.size
+	}
+	if r.state.Clean && !r.truncated && slices.Equal(r.epochs.entries, l.epochs.entries) {
+		return nil
+	}
+	for i, s := range l.segments {
 		if s.idx == nil {
 			continue
 		}

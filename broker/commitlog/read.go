@@ -3,7 +3,6 @@ package commitlog
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"sort"
 
 	"millrace/broker/batch"
@@ -24,8 +23,8 @@ func (l *Log) Read(offset, limit int64, maxBytes int, minOne bool) (Slice, error
 			return Slice{}, err
 		}
 		out, err := l.readSegment(v, offset, limit, maxBytes, minOne)
-		if errors.Is(err, fs.ErrNotExist) && l.gone(v.seg) {
-			continue // removed or replaced since it was found
+		if err != nil && l.changed(v) {
+			continue // removed, replaced or cut since it was found
 		}
 		if err != nil || out.Bytes != nil || v.last {
 			return out, err
@@ -76,12 +75,15 @@ func (l *Log) viewLocked(i int) view {
 	return v
 }
 
-// gone says whether a segment is no longer part of the log.
-func (l *Log) gone(s *segment) bool {
+// changed says whether a segment that was found is no longer part of the log, or shorter now.
+func (l *Log) changed(v view) bool {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
-	i := sort.Search(len(l.segments), func(i int) bool { return l.segments[i].base >= s.base })
-	return i == len(l.segments) || l.segments[i] != s
+	if errors.Is(l.failed, ErrClosed) {
+		return true // locate will say so
+	}
+	i := sort.Search(len(l.segments), func(i int) bool { return l.segments[i].base >= v.base })
+	return i == len(l.segments) || l.segments[i] != v.seg || v.seg.size < v.size
 }
 
 // readSegment reads what Read wants from one segment: usually one pread.
