@@ -103,16 +103,19 @@ func (l *Log) swap(fresh *segment, old []*segment) (bool, error) {
 	for j, s := range old {
 		covered[j] = s.base
 	}
-	// Readers of the old segments have their files open, or find that they are gone and look again.
+	// Readers of the old segments have their files open, or find that they are gone and look again. They must not come upon
+	// the new file by the old name, so the old files are closed first.
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	for _, s := range old {
+		_ = s.file.close() // only read from
+	}
 	if err := l.replaceFiles(fresh.base, covered); err != nil {
 		return false, l.failLocked("swap segments of", err)
 	}
 	for _, s := range old {
 		l.size -= s.size
 		l.files.dropIndex(s)
-		_ = s.file.close() // closed for reading only; its name is gone
 	}
 	l.size += fresh.size
 	l.segments = slices.Concat(l.segments[:i], []*segment{fresh}, l.segments[i+len(old):])
