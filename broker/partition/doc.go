@@ -11,6 +11,8 @@
 //	read.go       reading, ListOffsets, epochs, DeleteRecords
 //	waiters.go    callbacks for durability and visibility
 //	manager.go    a data directory: create, open, delete, Run
+//	housekeeping.go  checkpoints, retention, compaction at their intervals
+//	errors.go     what can be wrong
 //
 // # What an offset means
 //
