@@ -131,7 +131,9 @@ func replay(t *testing.T, v *validation.Validator, g golden) {
 // aliasKey matches keys that depend on aliases: they were recorded elsewhere.
 var aliasKey = regexp.MustCompile(`^(transforms|predicates|topic\.creation)\.[^.]*\.`)
 
-func unrecorded(name string) bool { return aliasKey.MatchString(name) && name != "topic.creation.groups" }
+func unrecorded(name string) bool {
+	return aliasKey.MatchString(name) && name != "topic.creation.groups"
+}
 
 var regexReason = regexp.MustCompile(`(?s)(Invalid regex: ).*`)
 
