@@ -52,7 +52,8 @@ func statusOf(err error) (status int, message string) {
 // fail answers with err.
 func (s *Server) fail(c *gin.Context, err error) {
 	status, message := statusOf(err)
-	if status >= http.StatusInternalServerError {
+	var own *apiError
+	if status >= http.StatusInternalServerError && !errors.As(err, &own) { // a malformed body is a 500 too, but no trouble of ours
 		s.log.Warn("REST request failed", "method", c.Request.Method, "path", c.Request.URL.Path, "status", status, "err", message)
 	}
 	c.Abort()
