@@ -56,6 +56,7 @@ func New(cfg Config) (*Broker, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
+	cfg.Static = cfg.described()
 	return &Broker{cfg: cfg, log: cfg.Logger, ready: make(chan struct{})}, nil
 }
 
@@ -102,6 +103,7 @@ func (b *Broker) serve(ctx context.Context, p *parts, began time.Time) error {
 		}
 		return err
 	}
+	b.reportStrays(p)
 	b.parts.Store(p)
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return p.server.Run(ctx) })
@@ -213,6 +215,26 @@ func (b *Broker) register(ctx context.Context, p *parts) error {
 		return fmt.Errorf("register broker %d: %w", b.cfg.NodeID, err)
 	}
 	return nil
+}
+
+// reportStrays names partition directories that no topic owns. They are left alone: see DESIGN.md.
+func (b *Broker) reportStrays(p *parts) {
+	found, err := p.logs.Found()
+	if err != nil {
+		b.log.Warn("partition directories were not listed", "dir", b.cfg.DataDir, "err", err)
+		return
+	}
+	image := p.controller.Image()
+	var strays []string
+	for _, f := range found {
+		if image.Partition(f.Topic, f.Index) == nil {
+			strays = append(strays, fmt.Sprintf("%s-%d", f.Topic, f.Index))
+		}
+	}
+	if len(strays) > 0 {
+		b.log.Warn("directories of partitions that no topic has; remove them by hand if nothing in them is needed",
+			"dir", b.cfg.DataDir, "partitions", len(strays), "first", strays[0])
+	}
 }
 
 // Ready is closed when clients can connect. It stays open if Run fails before.

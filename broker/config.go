@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -152,6 +154,37 @@ func (c Config) Validate() error {
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
+}
+
+// described returns Static with the keys that DescribeConfigs must not answer with Apache Kafka's defaults, because ours differ.
+func (c Config) described() map[string]string {
+	static := maps.Clone(c.Static)
+	if static == nil {
+		static = make(map[string]string)
+	}
+	set := func(key, value string) {
+		if _, ok := static[key]; !ok && value != "" {
+			static[key] = value
+		}
+	}
+	var listeners, advertised []string
+	for _, l := range c.Listeners {
+		listeners = append(listeners, l.Name+"://"+l.Address)
+		if l.Advertised != "" {
+			advertised = append(advertised, l.Name+"://"+l.Advertised)
+		}
+	}
+	set("node.id", strconv.Itoa(int(c.NodeID)))
+	set("log.dirs", c.DataDir)
+	set("listeners", strings.Join(listeners, ","))
+	set("advertised.listeners", strings.Join(advertised, ","))
+	if c.NumPartitions != 1 {
+		set("num.partitions", strconv.Itoa(int(c.NumPartitions)))
+	}
+	if !c.AutoCreateTopics {
+		set("auto.create.topics.enable", "false")
+	}
+	return static
 }
 
 // checkAdvertised returns the rule that an advertised address breaks, or "".

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"os"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -84,7 +85,7 @@ func (s *Server) Listen(ctx context.Context) error {
 		}
 		bound := &listener{Listener: l, nl: nl}
 		s.listeners = append(s.listeners, bound)
-		if bound.advertised, err = advertised(l, nl.Addr()); err != nil {
+		if bound.advertised, err = advertised(ctx, l, nl.Addr()); err != nil {
 			s.closeListeners()
 			return err
 		}
@@ -92,8 +93,9 @@ func (s *Server) Listen(ctx context.Context) error {
 	return nil
 }
 
-// advertised completes a listener's advertised address with what was bound.
-func advertised(l Listener, bound net.Addr) (Endpoint, error) {
+// advertised completes a listener's advertised address with what was bound. A listener for all interfaces that nobody said more
+// about is advertised under the host's name, as Apache Kafka does: clients cannot connect to "all interfaces".
+func advertised(ctx context.Context, l Listener, bound net.Addr) (Endpoint, error) {
 	address := l.Advertised
 	if address == "" {
 		address = l.Address
@@ -109,7 +111,25 @@ func advertised(l Listener, bound net.Addr) (Endpoint, error) {
 	if tcp, ok := bound.(*net.TCPAddr); ok && n == 0 {
 		n = uint64(tcp.Port)
 	}
+	if host == "" || net.ParseIP(host).IsUnspecified() {
+		host = hostName(ctx)
+	}
 	return Endpoint{Listener: l.Name, Host: host, Port: uint16(n)}, nil
+}
+
+// hostName is this host's name if it can be looked up, else localhost.
+func hostName(ctx context.Context) string {
+	const lookup = 2 * time.Second
+	ctx, cancel := context.WithTimeout(ctx, lookup)
+	defer cancel()
+	name, err := os.Hostname()
+	if err != nil {
+		return "localhost"
+	}
+	if _, err := net.DefaultResolver.LookupHost(ctx, name); err != nil {
+		return "localhost"
+	}
+	return name
 }
 
 // Endpoints are the advertised addresses, with the ports that Listen got.

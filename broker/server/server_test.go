@@ -454,6 +454,33 @@ func TestListenErrors(t *testing.T) {
 	}
 }
 
+func TestAdvertised(t *testing.T) {
+	for _, c := range []struct {
+		address, advertised string
+		host                string // empty: anything that is not "all interfaces"
+		port                uint16
+	}{
+		{"127.0.0.1:0", "", "127.0.0.1", 9092},
+		{"127.0.0.1:0", "kafka.example:19092", "kafka.example", 19092},
+		{":0", "kafka.example:0", "kafka.example", 9092},
+		{":0", "", "", 9092},
+		{"0.0.0.0:0", "", "", 9092},
+		{"[::]:0", "", "", 9092},
+	} {
+		s := server.New(server.Config{
+			Listen:    listenNowhere,
+			Listeners: []server.Listener{{Name: "PLAINTEXT", Address: c.address, Advertised: c.advertised}},
+		})
+		if err := s.Listen(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		got := s.Endpoints()[0]
+		if got.Port != c.port || c.host != "" && got.Host != c.host || got.Host == "" || net.ParseIP(got.Host).IsUnspecified() {
+			t.Errorf("%s as %q: got %s", c.address, c.advertised, got)
+		}
+	}
+}
+
 func TestDialChoosesTheNetworkForOtherAddresses(t *testing.T) {
 	r := run(t, server.Config{Listen: new(net.ListenConfig).Listen})
 	if c := r.dial(t); c.RemoteAddr().Network() != "memory" {
