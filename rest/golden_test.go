@@ -57,6 +57,7 @@ func TestGolden(t *testing.T) {
 			p := startWorker(t, list[0].Worker.Properties)
 			for i, s := range list {
 				t.Run(s.Name, func(t *testing.T) {
+					t.Parallel() // they wait most of the time, and run beside each other on purpose
 					for _, need := range s.Needs {
 						if !p.has(need) {
 							t.Skipf("no plugin is called %s", need)
