@@ -2,6 +2,7 @@
 .PHONY: run build test check peers crash-test crash-test-short bench bench-short start-time fuzz-short clean
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+REVISION := $(shell git rev-parse HEAD 2>/dev/null)
 BIN := bin/millrace
 
 # Broker at 127.0.0.1:9092, REST at 127.0.0.1:8083, data in ./data.
@@ -9,7 +10,7 @@ run: build
 	$(BIN) standalone
 
 build:
-	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $(BIN) ./cmd/millrace
+	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION) -X main.revision=$(REVISION)" -o $(BIN) ./cmd/millrace
 
 test: peers
 	.ci/test
@@ -25,7 +26,7 @@ check:
 
 # 100,000 records and at least 20 kills for each flow.
 crash-test:
-	go test ./cmd/internal/crashtest -count=1 -v -timeout 60m -crash.records 100000 -crash.kills 21
+	go test ./cmd/internal/crashtest -count=1 -v -timeout 60m -crash.records 100000 -crash.kills 25
 
 crash-test-short:
 	go test ./cmd/internal/crashtest -count=1 -v -timeout 10m

@@ -8,11 +8,17 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// version is set by the linker (make build).
-var version = "dev"
+// version and revision are set by the linker (make build).
+var (
+	version  = "dev"
+	revision = ""
+)
 
 // commit is the revision that the binary was built from, if the build knows it.
 func commit() string {
+	if revision != "" {
+		return revision
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "unknown"
