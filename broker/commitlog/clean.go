@@ -3,6 +3,7 @@ package commitlog
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"math"
 	"time"
 
@@ -32,6 +33,8 @@ type CleanPlan struct {
 	From, End  int64   // the dirty part
 	DirtyRatio float64 // dirty bytes in all that would be read
 	Overdue    bool    // a record is older than max.compaction.lag.ms
+
+	first int64 // base of the first segment
 }
 
 // Due says whether it is time for a pass.
@@ -42,10 +45,14 @@ func (p CleanPlan) Due(s Settings) bool {
 // PlanClean looks at what a pass would do. from is where the last one ended; limit is what may be compacted at most: the
 // last stable offset.
 func (l *Log) PlanClean(from, limit int64) (CleanPlan, error) {
+	return retryGone(func() (CleanPlan, error) { return l.planClean(from, limit) })
+}
+
+func (l *Log) planClean(from, limit int64) (CleanPlan, error) {
 	set := l.Settings()
 	now := l.clock().UnixMilli()
 	_, views := l.views()
-	plan := CleanPlan{From: from, End: views[0].base}
+	plan := CleanPlan{From: from, End: views[0].base, first: views[0].base}
 	if from < views[0].base || from > l.End() {
 		plan.From = views[0].base
 	}
@@ -119,9 +126,18 @@ type Cleaned struct {
 }
 
 // Clean makes one pass over l as planned. A failure leaves the log as it was or with some groups replaced, both whole.
+// If retention removes a segment meanwhile, the pass ends early, without an error and with Next where it was.
 func (c *Cleaner) Clean(ctx context.Context, l *Log, plan CleanPlan) (Cleaned, error) {
 	l.cleanMu.Lock()
 	defer l.cleanMu.Unlock()
+	done, err := c.clean(ctx, l, plan)
+	if errors.Is(err, fs.ErrNotExist) && l.FirstBase() > plan.first {
+		done.Next, err = plan.From, nil
+	}
+	return done, err
+}
+
+func (c *Cleaner) clean(ctx context.Context, l *Log, plan CleanPlan) (Cleaned, error) {
 	result := Cleaned{Next: plan.From}
 	p, err := c.newPass(ctx, l, plan)
 	if err != nil {

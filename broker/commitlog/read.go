@@ -181,7 +181,7 @@ func skipTo(b []byte, offset int64) (int, error) {
 // takeBatches returns how many bytes of b are whole batches below limit, at most max bytes. Those below position check
 // are compared with their CRC.
 func takeBatches(b []byte, maxBytes int, limit, check int64) (int, error) {
-	at := 0
+	at, next := 0, int64(0)
 	for at < len(b) {
 		f, _, err := batch.Frame(b[at:])
 		if errors.Is(err, batch.ErrShort) {
@@ -190,12 +190,17 @@ func takeBatches(b []byte, maxBytes int, limit, check int64) (int, error) {
 		if err == nil && int64(at) < check {
 			err = f.CheckCRC()
 		}
+		if err == nil && f.BaseOffset() < next { // not covered by the CRC
+			err = &batch.FormatError{Kind: batch.ErrRecords, Expected: fmt.Sprintf("offset %d or above", next),
+				Found: fmt.Sprint(f.BaseOffset())}
+		}
 		if err != nil {
 			return at, err
 		}
 		if at+len(f) > maxBytes || f.NextOffset() > limit {
 			break
 		}
+		next = f.NextOffset()
 		at += len(f)
 	}
 	return at, nil

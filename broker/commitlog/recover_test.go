@@ -151,3 +151,45 @@ func FuzzRecovery(f *testing.F) {
 		}
 	})
 }
+
+// FuzzSideFiles opens a log whose other files hold anything: they are made anew or refused, and never believed against
+// the log itself.
+func FuzzSideFiles(f *testing.F) {
+	names := []string{"00000000000000000000.index", "00000000000000000008.index", "00000000000000000008.timeindex",
+		"00000000000000000008.txnindex", "00000000000000000016.snapshot", "leader-epoch-checkpoint"}
+	f.Add(byte(0), []byte("12345678"))
+	f.Add(byte(1), []byte{0, 0, 0, 3, 0, 0, 0, 88})
+	f.Add(byte(4), []byte("\x00\x01HgK\xc7\x00\x00\x00\x00"))
+	f.Add(byte(5), []byte("0\n1\n3 9\n"))
+	f.Fuzz(func(t *testing.T, which byte, data []byte) {
+		fs := vfs.NewMem()
+		log := openLog(t, fs, commitlog.OpenState{})
+		fill(t, log, 8)
+		if err := log.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := vfs.WriteFile(fs, "/log/"+names[int(which)%len(names)], data); err != nil {
+			t.Fatal(err)
+		}
+		log, err := commitlog.Open(commitlog.Config{Dir: "/log", FS: fs, Settings: smallSettings(),
+			State: commitlog.OpenState{Clean: true, RecoveryPoint: 16}})
+		if err != nil {
+			return
+		}
+		if log.End() != 16 {
+			t.Fatalf("end %d, want 16", log.End())
+		}
+		for at := range int64(16) {
+			s, err := log.Read(at, 16, 1000, true)
+			if err != nil && !errors.Is(err, commitlog.ErrStorage) {
+				t.Fatal(err)
+			}
+			if err == nil && len(s.Bytes) > 0 && next(t, s.Bytes) <= at {
+				t.Fatalf("read at %d ends at %d", at, next(t, s.Bytes))
+			}
+		}
+		if _, err := log.FindTime(baseTime, 16); err != nil && !errors.Is(err, commitlog.ErrStorage) {
+			t.Fatal(err)
+		}
+	})
+}

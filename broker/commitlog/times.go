@@ -21,16 +21,17 @@ var noOffset = TimedOffset{-1, -1, -1}
 
 // FindTime returns the first record at or above the log start and below limit whose timestamp is at least ts.
 func (l *Log) FindTime(ts, limit int64) (TimedOffset, error) {
-	for {
-		found, err := l.findTime(ts, limit)
-		if !errors.Is(err, fs.ErrNotExist) {
-			return found, err
-		}
-		// A segment was removed or replaced meanwhile: look again, at what is there now.
-		if err := l.Err(); err != nil {
-			return noOffset, err
+	return retryGone(func() (TimedOffset, error) { return l.findTime(ts, limit) })
+}
+
+// retryGone does something with the segments of the log again if one of them was removed or replaced meanwhile.
+func retryGone[T any](fn func() (T, error)) (v T, err error) {
+	for range 10 {
+		if v, err = fn(); !errors.Is(err, fs.ErrNotExist) {
+			break
 		}
 	}
+	return v, err
 }
 
 func (l *Log) findTime(ts, limit int64) (TimedOffset, error) {
@@ -134,6 +135,10 @@ func (l *Log) firstAt(v view, from, start, limit, ts int64) (TimedOffset, error)
 
 // MaxTime returns the record below limit with the largest timestamp, the first if several have it.
 func (l *Log) MaxTime(limit int64) (TimedOffset, error) {
+	return retryGone(func() (TimedOffset, error) { return l.findMaxTime(limit) })
+}
+
+func (l *Log) findMaxTime(limit int64) (TimedOffset, error) {
 	best := noOffset
 	_, views := l.views()
 	var in *view
@@ -184,6 +189,10 @@ func (l *Log) MaxTime(limit int64) (TimedOffset, error) {
 // RetentionStart is where retention.ms and retention.bytes put the log start now: at the base of a segment, at most at
 // limit (the high watermark). The active segment is closed first if all of it has expired.
 func (l *Log) RetentionStart(limit int64) (int64, error) {
+	return retryGone(func() (int64, error) { return l.retentionStart(limit) })
+}
+
+func (l *Log) retentionStart(limit int64) (int64, error) {
 	now := l.clock()
 	set := l.Settings()
 	start, views := l.views()
