@@ -153,7 +153,7 @@ func (m *Manager) CompactOne(ctx context.Context) bool {
 	}
 	switch {
 	case err == nil:
-		m.logger.Info("partition compacted", "topic", bestAt.Topic, "partition", bestAt.Index, "offset", done.Next,
+		m.logger.Debug("partition compacted", "topic", bestAt.Topic, "partition", bestAt.Index, "offset", done.Next,
 			"read_bytes", done.Read, "written_bytes", done.Written, "segments", done.Segments,
 			"duration", m.cfg.Clock().Sub(began))
 		return done.Next > bestPlan.From

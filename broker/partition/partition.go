@@ -74,15 +74,15 @@ func Open(cfg Config) (*Partition, error) {
 	return p, nil
 }
 
-// claim checks or writes the topic id of the directory.
+// claim checks, takes over or writes the topic id of the directory.
 func (p *Partition) claim(cfg Config) error {
-	if cfg.TopicID == ([16]byte{}) {
-		return nil
-	}
 	id, err := commitlog.ReadTopicID(cfg.FS, cfg.Dir)
 	switch {
 	case err != nil:
 		return err
+	case cfg.TopicID == [16]byte{}:
+		p.id = id
+		return nil
 	case id == cfg.TopicID:
 		return nil
 	case id != ([16]byte{}):
