@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -256,5 +257,59 @@ func TestProduce_that_fails_ends_the_task(t *testing.T) {
 				t.Errorf("offset = %v, %v", got, gerr)
 			}
 		})
+	}
+}
+
+// noSevens refuses values with a 7.
+type noSevens struct{}
+
+func (noSevens) Configure(map[string]string, bool) error { return nil }
+func (noSevens) Close() error                            { return nil }
+
+func (noSevens) FromConnect(_ string, _ connectors.Headers, _ *connectors.Schema, v any) ([]byte, error) {
+	if strings.Contains(v.(string), "7") {
+		return nil, &connectors.DataError{Msg: "a 7 in " + v.(string)}
+	}
+	return []byte(v.(string)), nil
+}
+
+func (noSevens) ToConnect(string, connectors.Headers, []byte) (connectors.SchemaAndValue, error) {
+	return connectors.SchemaAndValue{}, nil
+}
+
+func TestCommitRecords_tells_where_each_record_is(t *testing.T) {
+	b := newBench(t)
+	if err := b.registry.Add(connectors.Plugin{Kind: connectors.KindConverter, Class: "test.NoSevens", Config: connectors.NewConfigDef(),
+		NewConverter: func() connectors.Converter { return noSevens{} }}); err != nil {
+		t.Fatal(err)
+	}
+	const limit = 2500
+	acks := make(chan []connectors.CommittedRecord)
+	task := b.task(&counter{limit: limit, topics: []string{"a"}, acked: acks},
+		map[string]string{"errors.tolerance": "all", "value.converter": "test.NoSevens"})
+	ended := make(chan error, 1)
+	go func() { ended <- task.Run(t.Context()) }()
+	next, offset := 0, int64(0)
+	for next < limit {
+		for _, r := range <-acks {
+			value := fmt.Sprint(next)
+			next++
+			want := connectors.CommittedRecord{Record: r.Record, Topic: "a", Offset: offset}
+			if strings.Contains(value, "7") {
+				want.Partition, want.Offset = -1, -1
+			} else {
+				offset++
+			}
+			if r != want || r.Record.Value != value {
+				t.Fatalf("record %s: %+v, want %+v", value, r, want)
+			}
+		}
+	}
+	task.Stop()
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	if got, err := b.store.Get(t.Context(), "c", []map[string]any{{"numbers": "all"}}); err != nil || got[0]["next"] != int64(limit) {
+		t.Errorf("offset = %v, %v, want %d", got, err, limit)
 	}
 }
