@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -22,8 +23,9 @@ const (
 const (
 	// sessionMinAge is how long a session must have been idle before a new one may take its slot.
 	sessionMinAge = 2 * time.Minute
-	// maxSessionParts bounds what one client can make a session remember.
-	maxSessionParts = 100_000
+	// maxSessionParts bounds what clients can make all sessions together remember, at about 200 bytes each. Above it there are
+	// no new sessions, and one that grows ends: its client falls back to full fetches.
+	maxSessionParts = 200_000
 )
 
 // sessionCache holds the fetch sessions of all connections. Only sessionMinAge old ones are evicted; when there is no room
@@ -31,6 +33,7 @@ const (
 type sessionCache struct {
 	slots int
 	clock func() time.Time
+	parts atomic.Int64 // partitions of all sessions
 
 	mu       sync.Mutex
 	sessions map[int32]*session
@@ -49,6 +52,7 @@ type session struct {
 
 	mu    sync.Mutex
 	epoch int32 // of the next request
+	ended bool  // no longer in the cache
 	parts map[partKey]*sessionPart
 	// order is that of reading: partitions that were answered go to the end, so that none starves.
 	order []*sessionPart
@@ -65,7 +69,8 @@ type sessionPart struct {
 	fetchPart
 	// What the client was told last; -2 before anything.
 	highWatermark, lastStable, logStart int64
-	gone                                bool // forgotten by the client
+
+	gone bool // forgotten by the client
 }
 
 // sessionFetch is one request seen through its session.
@@ -102,12 +107,18 @@ func (c *sessionCache) begin(image *metadata.Image, req *kmsg.FetchRequest) (ses
 	if s.byID != byID {
 		return sessionFetch{}, kerr.FetchSessionTopicIDError.Code
 	}
-	f, code := s.step(image, req)
-	if code == 0 && len(f.parts) == 0 {
+	f, grown, code := s.step(image, req)
+	switch {
+	case code != 0:
+		return f, code
+	case c.parts.Add(int64(grown)) > maxSessionParts && grown > 0:
+		c.remove(s.id)
+		return sessionFetch{}, kerr.FetchSessionIDNotFound.Code
+	case len(f.parts) == 0:
 		c.remove(s.id) // nothing left to fetch
 		f.session, f.sessionID = nil, 0
 	}
-	return f, code
+	return f, 0
 }
 
 func (c *sessionCache) use(id int32) *session {
@@ -123,23 +134,31 @@ func (c *sessionCache) use(id int32) *session {
 func (c *sessionCache) remove(id int32) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.sessions, id)
+	if s := c.sessions[id]; s != nil {
+		c.removeLocked(s)
+	}
+}
+
+func (c *sessionCache) removeLocked(s *session) {
+	delete(c.sessions, s.id)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c.parts.Add(-int64(len(s.parts)))
+	s.ended = true
 }
 
 // create makes a session of parts, which it points into the session; nil if there is no slot.
 func (c *sessionCache) create(byID bool, parts []fetchPart) *session {
-	if len(parts) > maxSessionParts {
-		return nil
-	}
 	s := &session{byID: byID, epoch: 1, parts: make(map[partKey]*sessionPart, len(parts))}
 	for i := range parts {
 		parts[i].session = s.addLocked(parts[i]) // nobody else has s yet
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.sessions) >= c.slots && !c.evictLocked() {
+	if len(c.sessions) >= c.slots && !c.evictLocked() || c.parts.Load()+int64(len(s.parts)) > maxSessionParts {
 		return nil
 	}
+	c.parts.Add(int64(len(s.parts)))
 	for s.id == 0 || c.sessions[s.id] != nil {
 		s.id = 1 + rand.Int32N(math.MaxInt32-1)
 	}
@@ -159,17 +178,21 @@ func (c *sessionCache) evictLocked() bool {
 	if oldest == nil || c.clock().Sub(oldest.lastUsed) < sessionMinAge {
 		return false
 	}
-	delete(c.sessions, oldest.id)
+	c.removeLocked(oldest)
 	return true
 }
 
-// step takes an incremental request: what it adds, changes and forgets.
-func (s *session) step(image *metadata.Image, req *kmsg.FetchRequest) (sessionFetch, int16) {
+// step takes an incremental request: what it adds, changes and forgets. grown is by how many partitions.
+func (s *session) step(image *metadata.Image, req *kmsg.FetchRequest) (f sessionFetch, grown int, code int16) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if req.SessionEpoch != s.epoch {
-		return sessionFetch{}, kerr.InvalidFetchSessionEpoch.Code
+	if s.ended {
+		return sessionFetch{}, 0, kerr.FetchSessionIDNotFound.Code
 	}
+	if req.SessionEpoch != s.epoch {
+		return sessionFetch{}, 0, kerr.InvalidFetchSessionEpoch.Code
+	}
+	before := len(s.parts)
 	if s.epoch++; s.epoch <= 0 { // it wraps
 		s.epoch = 1
 	}
@@ -180,16 +203,13 @@ func (s *session) step(image *metadata.Image, req *kmsg.FetchRequest) (sessionFe
 			s.addLocked(part)
 		}
 	})
-	if len(s.parts) > maxSessionParts {
-		return sessionFetch{}, kerr.FetchSessionIDNotFound.Code // the client falls back to a full fetch
-	}
 	s.forgetLocked(req.ForgottenTopics)
-	f := sessionFetch{session: s, sessionID: s.id, incremental: true, parts: make([]fetchPart, len(s.order))}
+	f = sessionFetch{session: s, sessionID: s.id, incremental: true, parts: make([]fetchPart, len(s.order))}
 	for i, sp := range s.order {
 		f.parts[i] = sp.fetchPart
 		f.parts[i].session = sp
 	}
-	return f, 0
+	return f, len(s.parts) - before, 0
 }
 
 func (s *session) addLocked(part fetchPart) *sessionPart {
