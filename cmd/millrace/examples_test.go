@@ -29,5 +29,5 @@ func TestPostman(t *testing.T) {
 		t.Fatal(err)
 	}
 	newman.run(t, "", "run", filepath.Join(examples, "millrace.postman_collection.json"), "--bail", "--color", "off",
-		"--env-var", "url=http://"+w.REST, "--env-var", "file="+file)
+		"--env-var", "baseUrl=http://"+w.REST, "--env-var", "file="+file)
 }

@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -38,10 +39,14 @@ func start(t *testing.T, extra ...string) *proc.Worker {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.Stderr = t.Output()
+	var said bytes.Buffer // shown only where it helps
+	w.Stderr = &said
 	t.Cleanup(func() {
 		if err := w.Kill(); err != nil {
 			t.Error(err)
+		}
+		if t.Failed() {
+			t.Logf("the worker said:\n%s", &said)
 		}
 	})
 	again(t, w)
