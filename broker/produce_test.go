@@ -115,6 +115,15 @@ func TestProduceRequests(t *testing.T) {
 		}
 	})
 
+	t.Run("transactional", func(t *testing.T) {
+		req := produceOf("t", testBatch(1, producer(5, 0, 0), func(b *kmsg.RecordBatch) { b.Attributes = 1 << 4 }))
+		id := "tx"
+		req.TransactionID = &id
+		if got := conn.Request(req).(*kmsg.ProduceResponse).Topics[0].Partitions[0]; got.ErrorCode != 48 {
+			t.Errorf("got %+v", got)
+		}
+	})
+
 	t.Run("by topic id", func(t *testing.T) {
 		meta := kmsg.NewPtrMetadataRequest()
 		meta.Version = 12

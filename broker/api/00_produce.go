@@ -145,8 +145,12 @@ func (a *API) producible(req *kmsg.ProduceRequest, t *metadata.Topic, in *kmsg.P
 		if attributes&codecMask == codecZstd && req.Version < 7 {
 			return nil, kerr.UnsupportedCompressionType
 		}
-		if attributes&transactional != 0 && req.TransactionID == nil {
-			return nil, kerr.TransactionalIDAuthorizationFailed
+		if attributes&transactional != 0 {
+			if req.TransactionID == nil {
+				return nil, kerr.TransactionalIDAuthorizationFailed
+			}
+			// There are no transactions yet: nothing could ever end one, and committed reads would stop at it.
+			return nil, partition.ErrInvalidTxnState
 		}
 	}
 	return p, nil
