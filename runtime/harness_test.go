@@ -73,7 +73,14 @@ type worker struct {
 
 func startWorker(t testing.TB, change ...func(*runtime.Config)) *worker {
 	t.Helper()
-	b := brokertest.Start(t, func(c *broker.Config) { c.Groups.InitialRebalanceDelay = 0 })
+	return startWorkerOn(t, brokertest.Start(t, quickGroups), change...)
+}
+
+// quickGroups saves the three seconds that a new group waits for more members.
+func quickGroups(c *broker.Config) { c.Groups.InitialRebalanceDelay = 0 }
+
+func startWorkerOn(t testing.TB, b *brokertest.Cluster, change ...func(*runtime.Config)) *worker {
+	t.Helper()
 	cfg := runtime.DefaultConfig()
 	cfg.Bootstrap, cfg.Dialer = []string{b.Addr()}, b.DialContext
 	cfg.WorkerID = "127.0.0.1:8083"

@@ -109,7 +109,11 @@ func (i *instance) startTask(c *state.Connector, id int, paused bool) error {
 		defer t.mu.Unlock()
 		if err != nil && !t.abandoned {
 			t.failed = true
-			t.log.Error("task failed", "err", err, "cause", errors.Unwrap(err))
+			log := t.log
+			if cause := errors.Unwrap(err); cause != nil {
+				log = log.With("cause", cause)
+			}
+			log.Error("task failed", "err", err)
 			i.putTask(id, StateFailed, err, t.version)
 		}
 	}()
