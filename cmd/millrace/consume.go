@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -133,14 +134,11 @@ func (f *consumeFlags) run(ctx context.Context, cmd *cobra.Command, topics []str
 // checkTopics refuses topics that do not exist and returns the ends that --until-end waits for.
 func (f *consumeFlags) checkTopics(ctx context.Context, topics []string) (ends map[partitionKey]int64, err error) {
 	err = f.admin(ctx, func(ctx context.Context, c *kadm.Client) error {
-		details, err := c.ListTopicsWithInternal(ctx, topics...)
+		details, err := awaitTopics(ctx, c, topics)
 		if err != nil {
 			return err
 		}
 		for _, t := range details.Sorted() {
-			if t.Err != nil {
-				return named("topic "+t.Topic, t.Err, "")
-			}
 			if _, ok := t.Partitions[f.partition]; f.partition >= 0 && !ok {
 				return &failure{code: exitNotFound, err: fmt.Errorf("topic %s has no partition %d: it has %d", t.Topic, f.partition, len(t.Partitions))}
 			}
@@ -166,6 +164,35 @@ func (f *consumeFlags) checkTopics(ctx context.Context, topics []string) (ends m
 		return nil
 	})
 	return ends, err
+}
+
+// topicPatience is how long a topic may be missing: a connector that has just been created makes its topic in a moment.
+const topicPatience = 3 * time.Second
+
+func awaitTopics(ctx context.Context, c *kadm.Client, topics []string) (kadm.TopicDetails, error) {
+	patience := time.NewTimer(topicPatience)
+	defer patience.Stop()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		details, err := c.ListTopicsWithInternal(ctx, topics...)
+		if err != nil {
+			return nil, err
+		}
+		for _, t := range details.Sorted() {
+			err = errors.Join(err, named("topic "+t.Topic, t.Err, ""))
+		}
+		if err == nil || !errors.Is(err, kerr.UnknownTopicOrPartition) {
+			return details, err
+		}
+		select {
+		case <-tick.C:
+		case <-patience.C:
+			return nil, err
+		case <-ctx.Done():
+			return nil, err
+		}
+	}
 }
 
 type partitionKey struct {

@@ -48,7 +48,7 @@ func (f *kafkaFlags) connect(ctx context.Context, opts ...kgo.Opt) (*kgo.Client,
 	if err := reach(ctx, seeds); err != nil {
 		return nil, err
 	}
-	base := []kgo.Opt{kgo.SeedBrokers(seeds...), kgo.ClientID("millrace"), kgo.RetryTimeout(f.timeout)}
+	base := []kgo.Opt{kgo.SeedBrokers(seeds...), kgo.ClientID("millrace"), kgo.RetryTimeout(f.timeout), kgo.MetadataMinAge(50 * time.Millisecond)}
 	return kgo.NewClient(append(base, opts...)...)
 }
 
