@@ -22,12 +22,21 @@ func ackEarly(p connectors.Plugin) connectors.Plugin {
 
 type earlySource struct{ connectors.Source }
 
-func (s earlySource) NewTask() connectors.SourceTask { return &earlyTask{s.Source.NewTask()} }
+func (s earlySource) NewTask() connectors.SourceTask {
+	return &earlyTask{SourceTask: s.Source.NewTask()}
+}
 
-type earlyTask struct{ connectors.SourceTask }
+// An earlyTask acknowledges what it polls and hands it on one poll later: what it holds meanwhile exists nowhere else.
+type earlyTask struct {
+	connectors.SourceTask
+	held []connectors.SourceRecord
+}
 
 func (t *earlyTask) Poll(ctx context.Context) ([]connectors.SourceRecord, error) {
 	records, err := t.SourceTask.Poll(ctx)
+	if err != nil {
+		return nil, err
+	}
 	if c, ok := t.SourceTask.(connectors.RecordCommitter); ok && len(records) > 0 {
 		committed := make([]connectors.CommittedRecord, len(records))
 		for i := range records {
@@ -37,5 +46,6 @@ func (t *earlyTask) Poll(ctx context.Context) ([]connectors.SourceRecord, error)
 			return nil, err
 		}
 	}
-	return records, err
+	records, t.held = t.held, records
+	return records, nil
 }

@@ -12,7 +12,7 @@ import (
 )
 
 var (
-	records = flag.Int("crash.records", 15000, "records of each flow")
+	records = flag.Int("crash.records", 25000, "records of each flow")
 	kills   = flag.Int("crash.kills", 4, "kills of each flow")
 	seed    = flag.Uint64("crash.seed", uint64(time.Now().UnixNano()), "seed of the moments of the kills")
 )

@@ -13,9 +13,13 @@ import (
 
 // MQTTFlow goes from the MQTT broker at url, with QoS 1, into a topic of w.
 func MQTTFlow(url string, w *proc.Worker) (Flow, error) {
-	producer := paho.NewClient(paho.NewClientOptions().AddBroker(url).SetClientID("crash-feed"))
-	if err := wait(producer.Connect()); err != nil {
-		return Flow{}, err
+	// Several producers, to be faster than the worker.
+	producers := make([]paho.Client, 4)
+	for i := range producers {
+		producers[i] = paho.NewClient(paho.NewClientOptions().AddBroker(url).SetClientID(fmt.Sprintf("crash-feed-%d", i)))
+		if err := wait(producers[i].Connect()); err != nil {
+			return Flow{}, err
+		}
 	}
 	return Flow{
 		Name: "MQTT -> topic",
@@ -23,11 +27,11 @@ func MQTTFlow(url string, w *proc.Worker) (Flow, error) {
 			{"crash-source", 1, map[string]string{"connector.class": "MqttSourceConnector", "kafka.topic": "crash", "mqtt.server.uri": url,
 				"mqtt.topics": "crash/#", "mqtt.qos": "1", "key.converter": stringConverter, "value.converter": "org.apache.kafka.connect.converters.ByteArrayConverter"}},
 		},
-		Subscribed: func(ctx context.Context) error { return subscribed(ctx, producer, w) },
+		Subscribed: func(ctx context.Context) error { return subscribed(ctx, producers[0], w) },
 		Feed: func(_ context.Context, from, to int) error {
 			tokens := make([]paho.Token, 0, to-from)
 			for seq := from; seq < to; seq++ {
-				tokens = append(tokens, producer.Publish("crash/1", 1, false, payload(seq)))
+				tokens = append(tokens, producers[seq%len(producers)].Publish("crash/1", 1, false, payload(seq)))
 			}
 			for _, t := range tokens {
 				if err := wait(t); err != nil {

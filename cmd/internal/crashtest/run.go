@@ -61,7 +61,8 @@ const silence = 20 * time.Second
 // Run feeds a flow through w and kills w meanwhile. It returns an error if it could not do its work; losses are in the result.
 func Run(ctx context.Context, w *proc.Worker, f Flow, o Options) (Result, error) {
 	begin := time.Now()
-	r := &run{flow: f, worker: w, opts: o, rand: rand.New(rand.NewPCG(o.Seed, 0)), counts: make([]uint16, o.Records), moved: make(chan struct{}, 1)}
+	r := &run{flow: f, worker: w, opts: o, rand: rand.New(rand.NewPCG(o.Seed, 0)), counts: make([]uint16, o.Records),
+		moved: make(chan struct{}, 1), granted: make(chan struct{}, 1)}
 	if err := r.start(ctx); err != nil {
 		return Result{}, err
 	}
@@ -118,17 +119,38 @@ func Run(ctx context.Context, w *proc.Worker, f Flow, o Options) (Result, error)
 }
 
 type run struct {
-	flow   Flow
-	worker *proc.Worker
-	opts   Options
-	rand   *rand.Rand
-	moved  chan struct{} // something came out
+	flow    Flow
+	worker  *proc.Worker
+	opts    Options
+	rand    *rand.Rand
+	moved   chan struct{} // something was fed or came out
+	granted chan struct{} // more may be fed
 
 	mu      sync.Mutex
+	allowed int // how far may be fed
 	fed     int
 	through int // records that came out at least once
 	killed  int // through at the last kill
 	counts  []uint16
+}
+
+// burst is how much is fed at once: a worker that is faster than the feeding has a backlog for a moment all the same.
+func (r *run) burst() int { return r.opts.Since + r.opts.Outstanding + 500 }
+
+// grant allows one more burst to be fed, unless the last one is still being fed or the worker has enough to do.
+func (r *run) grantLocked() {
+	if r.fed < r.allowed || r.fed-r.through > 2*r.burst() {
+		return
+	}
+	r.allowed = min(r.allowed+r.burst(), r.opts.Records)
+	signal(r.granted)
+}
+
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
 }
 
 func (r *run) start(ctx context.Context) error {
@@ -140,25 +162,20 @@ func (r *run) start(ctx context.Context) error {
 	return r.worker.Ready(ctx)
 }
 
-// feed keeps a backlog of a few times Outstanding in front of the worker.
+// feed hands over what is allowed.
 func (r *run) feed(ctx context.Context) error {
-	const batch = 500
-	backlog := 4*r.opts.Outstanding + batch
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
 	for fed := 0; fed < r.opts.Records; {
 		r.mu.Lock()
-		ahead := fed - r.through
+		to := r.allowed
 		r.mu.Unlock()
-		if ahead > backlog {
+		if fed == to {
 			select {
-			case <-tick.C:
+			case <-r.granted:
 				continue
 			case <-ctx.Done():
 				return nil
 			}
 		}
-		to := min(fed+batch, r.opts.Records)
 		if err := r.flow.Feed(ctx, fed, to); err != nil {
 			return err
 		}
@@ -166,6 +183,7 @@ func (r *run) feed(ctx context.Context) error {
 		r.mu.Lock()
 		r.fed = fed
 		r.mu.Unlock()
+		signal(r.moved)
 	}
 	return nil
 }
@@ -180,22 +198,30 @@ func (r *run) seen(seq int) {
 		r.through++
 	}
 	r.counts[seq]++
-	select {
-	case r.moved <- struct{}{}:
-	default:
-	}
+	signal(r.moved)
 }
 
-// killAtWork waits until enough came through and enough is under way, a random moment more, and kills.
+// killAtWork waits for a random moment, until enough came through and enough is under way, and kills.
 func (r *run) killAtWork(ctx context.Context, number int) error {
 	timeout := time.NewTimer(2 * time.Minute)
 	defer timeout.Stop()
-	for moment := time.Now().Add(r.moment()); ; {
+	moment := time.NewTimer(time.Duration(r.rand.Int64N(int64(500 * time.Millisecond))))
+	defer moment.Stop()
+	select {
+	case <-moment.C:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	// Then a moment within the backlog: how much of it is done when the kill comes.
+	done := r.rand.IntN(r.opts.Outstanding / 2)
+	for {
 		r.mu.Lock()
 		since, outstanding, fed, through := r.through-r.killed, r.fed-r.through, r.fed, r.through
-		due := since >= r.opts.Since && outstanding >= r.opts.Outstanding && time.Now().After(moment)
+		due := since >= r.opts.Since+done && outstanding >= r.opts.Outstanding
 		if due {
 			r.killed = r.through
+		} else {
+			r.grantLocked()
 		}
 		r.mu.Unlock()
 		if due {
@@ -210,10 +236,6 @@ func (r *run) killAtWork(ctx context.Context, number int) error {
 			return context.Cause(ctx)
 		}
 	}
-}
-
-func (r *run) moment() time.Duration {
-	return time.Duration(r.rand.Int64N(int64(500 * time.Millisecond)))
 }
 
 // killInRecovery starts the worker and kills it when it says that it recovers a log.
@@ -232,6 +254,10 @@ func (r *run) killInRecovery(ctx context.Context) error {
 
 // drain waits until everything came out, or nothing does any more.
 func (r *run) drain(ctx context.Context) error {
+	r.mu.Lock()
+	r.allowed = r.opts.Records
+	r.mu.Unlock()
+	signal(r.granted)
 	quiet := time.NewTimer(silence)
 	defer quiet.Stop()
 	for {
