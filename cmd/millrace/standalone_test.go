@@ -99,6 +99,11 @@ func filePair(t *testing.T, w *proc.Worker) (in, out string) {
 func TestFileToTopicToFileSurvivesRestarts(t *testing.T) {
 	w := start(t)
 	in, out := filePair(t, w)
+	t.Cleanup(func() {
+		if data, err := os.ReadFile(out); t.Failed() {
+			t.Logf("the sink's file holds %q, %v", data, err)
+		}
+	})
 	eventually(t, "the first lines", holds(t, out, "one\ntwo\n"))
 	code, read, _ := millrace(t, "", "consume", "lines", "-b", w.Kafka, "--from-beginning", "--until-end")
 	if code != 0 || read != "one\ntwo\n" {
