@@ -17,6 +17,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/kversion"
 
 	"millrace/broker/batch"
 	"millrace/cmd/internal/proc"
@@ -254,7 +255,7 @@ func readyBatch(size int) (encoded []byte, records int, err error) {
 
 // send produces count copies of a batch with inFlight requests on the way, acks=all.
 func send(ctx context.Context, w *proc.Worker, topic string, encoded []byte, count, inFlight int) error {
-	cl, err := kgo.NewClient(kgo.SeedBrokers(w.Kafka), kgo.MaxVersions(nil))
+	cl, err := rawClient(w)
 	if err != nil {
 		return err
 	}
@@ -274,6 +275,11 @@ func send(ctx context.Context, w *proc.Worker, topic string, encoded []byte, cou
 	}
 	wg.Wait()
 	return errors.Join(errs...)
+}
+
+// rawClient returns a client for hand-made requests, which name topics: later versions than these send topic ids.
+func rawClient(w *proc.Worker) (*kgo.Client, error) {
+	return kgo.NewClient(kgo.SeedBrokers(w.Kafka), kgo.MaxVersions(kversion.V2_8_0()))
 }
 
 func sendOne(ctx context.Context, cl *kgo.Client, topic string, encoded []byte) error {
@@ -296,7 +302,7 @@ func sendOne(ctx context.Context, cl *kgo.Client, topic string, encoded []byte) 
 
 // fetchAll fetches a partition up to end without looking into the batches beyond their headers.
 func fetchAll(ctx context.Context, w *proc.Worker, topic string, end int64) error {
-	cl, err := kgo.NewClient(kgo.SeedBrokers(w.Kafka))
+	cl, err := rawClient(w)
 	if err != nil {
 		return err
 	}

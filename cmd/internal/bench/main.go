@@ -176,6 +176,9 @@ func watch(w *proc.Worker, work func() error) (sample, error) {
 		if server, err = w.CPU(); err != nil {
 			return s, err
 		}
+		if err := w.ResetPeak(); err != nil {
+			return s, err
+		}
 	}
 	begin := time.Now()
 	if err := work(); err != nil {
@@ -192,7 +195,7 @@ func watch(w *proc.Worker, work func() error) (sample, error) {
 			return s, err
 		}
 		s.server = after - server
-		if s.rss, err = w.RSS(); err != nil {
+		if s.rss, err = w.PeakRSS(); err != nil {
 			return s, err
 		}
 	}

@@ -169,20 +169,30 @@ func CPU(pid int) (time.Duration, error) {
 	return time.Duration(ticks) * (time.Second / 100), nil // USER_HZ is 100 on Linux
 }
 
+// PeakRSS returns the most resident memory in bytes that the process has had since ResetPeak, or since its start.
+func (w *Worker) PeakRSS() (int64, error) { return statusBytes(w.cmd.Process.Pid, "VmHWM:") }
+
+// ResetPeak makes PeakRSS count from now.
+func (w *Worker) ResetPeak() error {
+	return os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", w.cmd.Process.Pid), []byte("5"), 0)
+}
+
 // RSS returns the resident memory of a process in bytes.
-func RSS(pid int) (int64, error) {
+func RSS(pid int) (int64, error) { return statusBytes(pid, "VmRSS:") }
+
+func statusBytes(pid int, key string) (int64, error) {
 	f, err := os.Open(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0, err
 	}
 	defer f.Close()
 	for s := bufio.NewScanner(f); s.Scan(); {
-		if kb, ok := strings.CutPrefix(s.Text(), "VmRSS:"); ok {
+		if kb, ok := strings.CutPrefix(s.Text(), key); ok {
 			n, err := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(kb, "kB")), 10, 64)
 			return n << 10, err
 		}
 	}
-	return 0, fmt.Errorf("/proc/%d/status has no VmRSS", pid)
+	return 0, fmt.Errorf("/proc/%d/status has no %s", pid, key)
 }
 
 // A lineWatch passes output on, keeps its end and wakes those who wait for a text.
