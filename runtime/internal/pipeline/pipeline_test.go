@@ -15,6 +15,7 @@ import (
 	"millrace/connectors"
 	"millrace/plugins"
 	"millrace/plugins/converters"
+	"millrace/plugins/transforms"
 	"millrace/runtime/internal/pipeline"
 )
 
@@ -55,7 +56,7 @@ func registry(t *testing.T, fail func() error) *plugins.Registry {
 	t.Helper()
 	reg := plugins.New()
 	none := connectors.NewConfigDef()
-	err := errors.Join(reg.Add(converters.Plugins()...), reg.Add(
+	err := errors.Join(reg.Add(converters.Plugins()...), reg.Add(transforms.Plugins()...), reg.Add(
 		connectors.Plugin{Kind: connectors.KindTransform, Class: "test.Append", Config: none,
 			NewTransform: func() connectors.Transform { return &fake{fail: fail} }},
 		connectors.Plugin{Kind: connectors.KindPredicate, Class: "test.Has", Config: none,
@@ -119,6 +120,30 @@ func TestTransform(t *testing.T) {
 				t.Errorf("got %v, %v, want %q", r.Value, keep, tt.want)
 			}
 		})
+	}
+}
+
+func TestTransformSink_lets_transforms_see_where_a_record_was(t *testing.T) {
+	config := map[string]string{
+		"transforms": "i,j", "transforms.i.type": "org.apache.kafka.connect.transforms.InsertField$Value", "transforms.i.offset.field": "at",
+		"transforms.j.type": "org.apache.kafka.connect.transforms.InsertField$Value", "transforms.j.topic.field": "from",
+	}
+	p, err := build(t, nil, config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	r := &connectors.SinkRecord{Record: connectors.Record{Topic: "t", Value: &connectors.Map{}}, Offset: 42}
+	keep, failure := p.TransformSink(t.Context(), r)
+	if !keep || failure != nil {
+		t.Fatal(keep, failure)
+	}
+	if got := connectors.Text(r.Value); got != "{at=42, from=t}" {
+		t.Errorf("got %s", got)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 // A step is a transform that runs when its predicate, if any, says so.
 type step struct {
 	transform connectors.Transform
+	sink      connectors.SinkTransform // transform, if it wants to know where a sink's record was
 	class     string
 	predicate connectors.Predicate
 	negate    bool
@@ -31,6 +32,7 @@ func (p *Pipeline) addStep(config Config, alias string, predicates []string) err
 	if err := s.transform.Configure(options); err != nil {
 		return fmt.Errorf("%s%w", prefix, err)
 	}
+	s.sink, _ = s.transform.(connectors.SinkTransform)
 	p.closers = append(p.closers, s.transform.Close)
 	if name != "" {
 		if !slices.Contains(predicates, name) {
@@ -61,14 +63,24 @@ func (p *Pipeline) predicate(config Config, alias string) (connectors.Predicate,
 	return made, nil
 }
 
-// Transform applies the chain to r. keep false: a transform dropped the record. A failure that is still there after the
-// retries comes back with its place.
+// Transform applies the chain to a source's record. keep false: a transform dropped the record. A failure that is still there
+// after the retries comes back with its place.
 func (p *Pipeline) Transform(ctx context.Context, r *connectors.Record) (keep bool, failure *Failure) {
+	return p.transform(ctx, r, nil)
+}
+
+// TransformSink is Transform for a sink's record.
+func (p *Pipeline) TransformSink(ctx context.Context, r *connectors.SinkRecord) (keep bool, failure *Failure) {
+	return p.transform(ctx, &r.Record, r)
+}
+
+// transform applies the chain to r, which is part of read unless that is nil.
+func (p *Pipeline) transform(ctx context.Context, r *connectors.Record, read *connectors.SinkRecord) (keep bool, failure *Failure) {
 	for i := range p.steps {
 		s := &p.steps[i]
-		keep, err := s.apply(ctx, r)
+		keep, err := s.apply(ctx, r, read)
 		if err != nil {
-			if keep, err = p.applyAgain(ctx, s, r, err); err != nil {
+			if keep, err = p.applyAgain(ctx, s, r, read, err); err != nil {
 				return false, &Failure{Stage: Transformation, Class: s.class, Err: err}
 			}
 		}
@@ -80,15 +92,15 @@ func (p *Pipeline) Transform(ctx context.Context, r *connectors.Record) (keep bo
 }
 
 // applyAgain stands apart so that a record that passes costs no closure.
-func (p *Pipeline) applyAgain(ctx context.Context, s *step, r *connectors.Record, err error) (keep bool, _ error) {
+func (p *Pipeline) applyAgain(ctx context.Context, s *step, r *connectors.Record, read *connectors.SinkRecord, err error) (keep bool, _ error) {
 	err = p.Errors.retry(ctx, err, func() (err error) {
-		keep, err = s.apply(ctx, r)
+		keep, err = s.apply(ctx, r, read)
 		return err
 	})
 	return keep, err
 }
 
-func (s *step) apply(ctx context.Context, r *connectors.Record) (keep bool, err error) {
+func (s *step) apply(ctx context.Context, r *connectors.Record, read *connectors.SinkRecord) (keep bool, err error) {
 	if s.predicate != nil {
 		yes, err := s.predicate.Test(r)
 		if err != nil {
@@ -97,6 +109,9 @@ func (s *step) apply(ctx context.Context, r *connectors.Record) (keep bool, err 
 		if yes == s.negate {
 			return true, nil
 		}
+	}
+	if read != nil && s.sink != nil {
+		return s.sink.ApplySink(ctx, read)
 	}
 	return s.transform.Apply(ctx, r)
 }

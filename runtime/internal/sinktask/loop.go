@@ -230,7 +230,7 @@ func (t *Task) convertRecord(ctx context.Context, in *kgo.Record, headers connec
 	headers, failure := t.cfg.Pipeline.Read(ctx, in, r, headers)
 	keep := failure == nil
 	if keep {
-		keep, failure = t.cfg.Pipeline.Transform(ctx, &r.Record)
+		keep, failure = t.cfg.Pipeline.TransformSink(ctx, r)
 	}
 	if !keep {
 		b.records = b.records[:len(b.records)-1]
