@@ -199,17 +199,24 @@ func TestSink_tasks_share_partitions(t *testing.T) {
 func TestSink_topics_regex(t *testing.T) {
 	w := startWorker(t)
 	w.produce("logs-a", "1")
-	w.produce("logs-b", "2")
+	w.produce("logs-x", "2")
 	w.produce("other-logs-c", "3")
-	config := lister("s", "", "topics.regex", "logs-.*")
+	config := lister("s", "", "topics.regex", "logs-(?!x).*", "consumer.override.metadata.max.age.ms", "100")
 	delete(config, "topics")
 	w.put(config)
 	target := w.fakes.sink("s")
-	eventually(t, "two are put", func() bool { return target.count() == 2 })
-	config["topics.regex"] = "logs(?!x)"
+	eventually(t, "the first is put", func() bool { return target.count() == 1 })
+	w.produce("logs-b", "4")
+	eventually(t, "that of a new topic is put", func() bool { return target.count() == 2 })
+	target.mu.Lock()
+	if diff := cmp.Diff([]string{"1", "4"}, target.values); diff != "" {
+		t.Error(diff)
+	}
+	target.mu.Unlock()
+	config["topics.regex"] = "logs("
 	w.put(config)
 	st := w.await("s", runtime.StateRunning, runtime.StateFailed)
-	if !strings.Contains(st.Tasks[0].Trace, "Invalid value logs(?!x) for configuration topics.regex: not a regular expression that is supported here") {
+	if !strings.Contains(st.Tasks[0].Trace, "Invalid value logs( for configuration topics.regex: Invalid regex") {
 		t.Errorf("trace = %s", st.Tasks[0].Trace)
 	}
 }

@@ -285,10 +285,14 @@ func (b *taskBuilder) sink(ctx context.Context, paused bool) (runner, error) {
 			return nil, &connectors.ConfigError{Msg: fmt.Sprintf("Invalid value %s for configuration max.poll.records: Value must be at least 1", text)}
 		}
 	}
+	var interval time.Duration // how often topics are looked for, as with Java's consumer
+	if ms, err := strconv.ParseInt(props["metadata.max.age.ms"], 10, 64); err == nil {
+		interval = time.Duration(max(ms, 1)) * time.Millisecond
+	}
 	r = sinktask.New(sinktask.Config{
 		Connector: b.c.Name, ID: b.id, TaskConfig: b.taskConfig, Sink: b.plugin.NewSink().NewTask(), Pipeline: p,
 		Consumer: consumer, Group: sinkGroup(b.c.Name, b.config), Topics: splitTopics(b.taskConfig["topics"]),
-		TopicsRegex: b.taskConfig["topics.regex"], MaxPoll: maxPoll, DeadLetters: letters, Used: b.used(),
+		TopicsRegex: b.taskConfig["topics.regex"], RegexInterval: interval, MaxPoll: maxPoll, DeadLetters: letters, Used: b.used(),
 		Report:         func(s sinktask.State) { b.report(State(s)) },
 		CommitInterval: b.h.cfg.OffsetFlushInterval, CommitTimeout: b.h.cfg.OffsetFlushTimeout,
 		Counts: b.h.metrics.sink(b.taskID()), Logger: b.t.log,

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"sync"
 	"time"
 
@@ -12,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"millrace/connectors"
+	"millrace/plugins/javaregex"
 	"millrace/runtime/internal/pipeline"
 )
 
@@ -25,9 +25,11 @@ type Config struct {
 	// Consumer are the options of the consumer, without group and topics.
 	Consumer []kgo.Opt
 	Group    string
-	// Topics, or TopicsRegex in Java's syntax.
-	Topics      []string
-	TopicsRegex string
+	// Topics, or TopicsRegex in Java's syntax, which must match the whole name of a topic. RegexInterval is how often topics
+	// are looked for; 0 is a minute.
+	Topics        []string
+	TopicsRegex   string
+	RegexInterval time.Duration
 	// MaxPoll is the most records of a Put.
 	MaxPoll     int
 	DeadLetters *DeadLetters
@@ -60,6 +62,7 @@ type Counts struct {
 type Task struct {
 	cfg      Config
 	consumer *kgo.Client
+	pattern  *javaregex.Regexp // TopicsRegex; nil for a list of topics
 
 	// What follows belongs to Run's goroutine.
 	parts      map[connectors.TopicPartition]*partition
@@ -174,6 +177,13 @@ func (t *Task) consume(ctx context.Context, opts []kgo.Opt) (err error) {
 	}
 	defer t.consumer.CloseAllowingRebalance()
 	defer t.refuseRequests()
+	if t.pattern != nil {
+		watching, end := context.WithCancel(ctx)
+		var watch sync.WaitGroup
+		watch.Go(func() { t.watchTopics(watching) })
+		defer watch.Wait()
+		defer end()
+	}
 	err = t.loop(ctx)
 	if ctx.Err() == nil {
 		if cerr := t.closeAll(ctx); cerr != nil {
@@ -187,20 +197,19 @@ func (t *Task) consume(ctx context.Context, opts []kgo.Opt) (err error) {
 func (t *Task) subscription() ([]kgo.Opt, error) {
 	opts := append([]kgo.Opt{
 		kgo.ConsumerGroup(t.cfg.Group),
-		kgo.AllowAutoTopicCreation(),
 		kgo.OnPartitionsAssigned(func(ctx context.Context, _ *kgo.Client, m map[string][]int32) { t.request(ctx, assigned, m) }),
 		kgo.OnPartitionsRevoked(func(ctx context.Context, _ *kgo.Client, m map[string][]int32) { t.request(ctx, revoked, m) }),
 		kgo.OnPartitionsLost(func(ctx context.Context, _ *kgo.Client, m map[string][]int32) { t.request(ctx, lost, m) }),
 	}, t.cfg.Consumer...)
 	if t.cfg.TopicsRegex == "" {
-		return append(opts, kgo.ConsumeTopics(t.cfg.Topics...)), nil
+		return append(opts, kgo.AllowAutoTopicCreation(), kgo.ConsumeTopics(t.cfg.Topics...)), nil
 	}
-	pattern := `^(?:` + t.cfg.TopicsRegex + `)$` // Java matches the whole name
-	if _, err := regexp.Compile(pattern); err != nil {
-		return nil, connectors.InvalidValue("topics.regex", t.cfg.TopicsRegex,
-			"not a regular expression that is supported here (no look-around, no back references): "+err.Error())
+	re, err := javaregex.Compile(t.cfg.TopicsRegex)
+	if err != nil {
+		return nil, connectors.InvalidValue("topics.regex", t.cfg.TopicsRegex, "Invalid regex: "+err.Error())
 	}
-	return append(opts, kgo.ConsumeRegex(), kgo.ConsumeTopics(pattern), kgo.MetadataMaxAge(time.Minute)), nil
+	t.pattern = re
+	return opts, nil
 }
 
 // interruptible returns a context that ends with ctx, or when something changes; what changed before is in t.changed.

@@ -4,13 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 
 	"millrace/connectors"
+	"millrace/plugins/javaregex"
 )
 
 // A TopicCreation creates the topics of a source connector as topic.creation.* says (KIP-158). It is safe for concurrent use.
@@ -21,7 +22,7 @@ type TopicCreation struct {
 
 type topicGroup struct {
 	name             string
-	include, exclude *regexp.Regexp
+	include, exclude patterns
 	replication      int16
 	partitions       int32
 	configs          map[string]*string
@@ -91,10 +92,10 @@ func parseGroup(config map[string]string, name string, byDefault *topicGroup) (*
 		replication: values.Short(prefix + "replication.factor"), partitions: values.Int(prefix + "partitions"),
 	}
 	if byDefault != nil {
-		if g.include, err = union(prefix+"include", values.List(prefix+"include")); err != nil {
+		if g.include, err = compile(prefix+"include", values.List(prefix+"include")); err != nil {
 			return nil, err
 		}
-		if g.exclude, err = union(prefix+"exclude", values.List(prefix+"exclude")); err != nil {
+		if g.exclude, err = compile(prefix+"exclude", values.List(prefix+"exclude")); err != nil {
 			return nil, err
 		}
 	}
@@ -124,23 +125,28 @@ func brokersDefault(reason string) connectors.ConfigCheck {
 	})
 }
 
-// union matches a whole topic name against any of the patterns; nil matches nothing.
-func union(name string, patterns []string) (*regexp.Regexp, error) {
-	if len(patterns) == 0 {
-		return nil, nil
+// patterns are regular expressions in Java's syntax.
+type patterns []*javaregex.Regexp
+
+func compile(name string, texts []string) (patterns, error) {
+	var all patterns
+	for _, text := range texts {
+		re, err := javaregex.Compile(text)
+		if err != nil {
+			return nil, connectors.InvalidValue(name, text, "Invalid regex: "+err.Error())
+		}
+		all = append(all, re)
 	}
-	re, err := regexp.Compile(`^(?:` + strings.Join(patterns, "|") + `)$`)
-	if err != nil {
-		return nil, connectors.InvalidValue(name, strings.Join(patterns, ","), "not a regular expression that is supported here: "+err.Error())
-	}
-	return re, nil
+	return all, nil
+}
+
+// match reports whether a pattern matches the whole name.
+func (p patterns) match(topic string) bool {
+	return slices.ContainsFunc(p, func(re *javaregex.Regexp) bool { return re.MatchWhole(topic) })
 }
 
 func (g *topicGroup) matches(topic string) bool {
-	if g.name == "default" {
-		return true
-	}
-	return g.include != nil && g.include.MatchString(topic) && (g.exclude == nil || !g.exclude.MatchString(topic))
+	return g.name == "default" || g.include.match(topic) && !g.exclude.match(topic)
 }
 
 // Ensure creates topic if it does not exist. Errors worth trying again are retriable.

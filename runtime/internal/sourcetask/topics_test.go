@@ -20,7 +20,7 @@ func TestTopicCreation(t *testing.T) {
 		"topic.creation.logs.include":               "log-.*",
 		"topic.creation.logs.exclude":               "log-x,log-y",
 		"topic.creation.logs.cleanup.policy":        "compact",
-		"topic.creation.wide.include":               "log-x,w",
+		"topic.creation.wide.include":               "log-x,w(?!all).*+",
 		"topic.creation.wide.partitions":            "5",
 	}, admin)
 	if err != nil {
@@ -29,7 +29,7 @@ func TestTopicCreation(t *testing.T) {
 	tests := []struct {
 		topic, policy string
 		partitions    int
-	}{{"log-a", "compact", 2}, {"log-x", "delete", 5}, {"log-y", "delete", 2}, {"a-log-b", "delete", 2}, {"w", "delete", 5}}
+	}{{"log-a", "compact", 2}, {"log-x", "delete", 5}, {"log-y", "delete", 2}, {"a-log-b", "delete", 2}, {"w", "delete", 5}, {"wall", "delete", 2}}
 	for _, tt := range tests {
 		for range 2 { // the second finds it there
 			if err := tc.Ensure(t.Context(), tt.topic); err != nil {
@@ -60,7 +60,7 @@ func TestParseTopicCreation(t *testing.T) {
 		`Missing required configuration "topic.creation.default.replication.factor"`: {"topic.creation.default.partitions": "1"},
 		`Invalid value 0 for configuration topic.creation.default.partitions: Number of partitions must be positive`: {
 			"topic.creation.default.partitions": "0", "topic.creation.default.replication.factor": "1"},
-		`topic.creation.g.include`: {"topic.creation.groups": "g", "topic.creation.g.include": "(?=x)",
+		`topic.creation.g.include`: {"topic.creation.groups": "g", "topic.creation.g.include": "(x",
 			"topic.creation.default.partitions": "1", "topic.creation.default.replication.factor": "1"},
 	}
 	for want, config := range tests {
