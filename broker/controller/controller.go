@@ -28,6 +28,11 @@ type Controller struct {
 	// The rest belongs to Run.
 
 	role quorum.Role
+	// live is set for good when the log has been read to its end: before, the image is one of the past, with topics that
+	// are gone and without topics that are there, and nobody must act on it.
+	live bool
+	// shown is the image that the subscribers saw last.
+	shown *metadata.Image
 	// image is everything committed, tip is image plus the records in flight: what decisions are based on.
 	image, tip *metadata.Image
 	// inflight are the proposals of role.Term in log order.
@@ -64,7 +69,7 @@ func New(cfg Config) (*Controller, error) {
 		done:     make(chan struct{}),
 		image:    metadata.NewImage(),
 	}
-	c.tip = c.image
+	c.tip, c.shown = c.image, c.image
 	c.published.Store(c.image)
 	return c, nil
 }
@@ -216,7 +221,6 @@ func (c *Controller) answer(cmd *command) {
 
 // update applies what the quorum committed, shows it to the subscribers, publishes it, and answers.
 func (c *Controller) update(ctx context.Context, u quorum.Update) error {
-	old := c.image
 	if u.Snapshot != nil {
 		c.image = metadata.NewImage()
 		if len(u.Snapshot.Data) > 0 {
@@ -242,12 +246,7 @@ func (c *Controller) update(ctx context.Context, u quorum.Update) error {
 	if id := c.image.ClusterID(); id != "" && c.cfg.ClusterID != "" && id != c.cfg.ClusterID {
 		return fmt.Errorf("the metadata log belongs to cluster %s, this node to cluster %s; a data directory of another cluster was put in its place", id, c.cfg.ClusterID)
 	}
-	if c.image != old {
-		for _, f := range c.subscribers {
-			f(old, c.image)
-		}
-		c.published.Store(c.image)
-	}
+	c.show()
 	for _, p := range c.inflight[:own] {
 		for _, cmd := range p.commands {
 			c.answer(cmd)
@@ -261,9 +260,24 @@ func (c *Controller) update(ctx context.Context, u quorum.Update) error {
 		c.cfg.Quorum.Compact(ctx, max(c.image.Index(), 1), c.image.Snapshot())
 	}
 	if u.Role != nil {
-		return c.changeRole(ctx, *u.Role)
+		if err := c.changeRole(ctx, *u.Role); err != nil {
+			return err
+		}
+		c.show()
 	}
 	return nil
+}
+
+// show brings subscribers and callers of Image up to date.
+func (c *Controller) show() {
+	if !c.live || c.image == c.shown {
+		return
+	}
+	for _, f := range c.subscribers {
+		f(c.shown, c.image)
+	}
+	c.shown = c.image
+	c.published.Store(c.image)
 }
 
 func (c *Controller) changeRole(ctx context.Context, role quorum.Role) error {
@@ -274,6 +288,8 @@ func (c *Controller) changeRole(ctx context.Context, role quorum.Role) error {
 		c.cfg.Logger.Info("controller role changed", "leading", role.Leading, "term", role.Term)
 	}
 	c.role = role
+	// A leader has everything that was committed before its term. A follower goes by its leader's word.
+	c.live = c.live || role.Leading || role.Leader != 0 && role.Leader != role.Self
 	if role.Leading && c.image.ClusterID() == "" {
 		return c.formCluster(ctx)
 	}

@@ -443,6 +443,41 @@ func TestAnswersAfterSubscribers(t *testing.T) {
 	}
 }
 
+func TestReplayShowsNothingOfThePast(t *testing.T) {
+	c, q := cluster(t, 1)
+	create(t, c, topic("a"))
+	if _, err := c.DeleteTopics(t.Context(), []controller.TopicRef{{Name: "a"}}); err != nil {
+		t.Fatal(err)
+	}
+	create(t, c, topic("a"), topic("b"))
+	now := c.Image().Topic("a").ID
+
+	again := newFakeQuorum()
+	c2, err := controller.New(controller.Config{Quorum: again})
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := 0
+	c2.Subscribe(func(_, next *metadata.Image) {
+		if shown++; shown > 1 {
+			return // what comes later is of the present
+		}
+		if a := next.Topic("a"); a == nil || a.ID != now || next.Topic("b") == nil {
+			t.Errorf("the first image is one of the past: a %+v, b %+v", a, next.Topic("b"))
+		}
+	})
+	for _, e := range q.log {
+		again.updates <- quorum.Update{Entries: []quorum.Entry{e}}
+	}
+	again.index = q.index
+	again.lead(2)
+	run(t, c2)
+	register(t, c2, 1, 2)
+	if shown == 0 {
+		t.Error("nothing was shown")
+	}
+}
+
 func TestLeadership(t *testing.T) {
 	q := newFakeQuorum()
 	c := start(t, q)
