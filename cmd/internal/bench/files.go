@@ -97,7 +97,8 @@ func writeLines(path string, n int) (size int64, err error) {
 
 // reached waits until the topic has n records.
 func reached(ctx context.Context, w *proc.Worker, topic string, n int64) error {
-	cl, err := kgo.NewClient(kgo.SeedBrokers(w.Kafka))
+	// Without this the client would believe for seconds that the topic does not exist.
+	cl, err := kgo.NewClient(kgo.SeedBrokers(w.Kafka), kgo.MetadataMinAge(10*time.Millisecond))
 	if err != nil {
 		return err
 	}
