@@ -109,6 +109,13 @@ func DefaultConfig() Config {
 	}
 }
 
+// EmbeddedConfig is DefaultConfig for a log that runs inside a worker: see group.EmbeddedSettings.
+func EmbeddedConfig() Config {
+	c := DefaultConfig()
+	c.Groups = group.EmbeddedSettings()
+	return c
+}
+
 // Validate names everything that is wrong with c. Each mistake is a *KeyError.
 func (c Config) Validate() error {
 	var errs []error
@@ -178,6 +185,12 @@ func (c Config) described() map[string]string {
 	set("log.dirs", c.DataDir)
 	set("listeners", strings.Join(listeners, ","))
 	set("advertised.listeners", strings.Join(advertised, ","))
+	if kafka := group.DefaultSettings(); c.Groups.TopicPartitions != kafka.TopicPartitions {
+		set("offsets.topic.num.partitions", strconv.Itoa(int(c.Groups.TopicPartitions)))
+	}
+	if kafka := group.DefaultSettings(); c.Groups.InitialRebalanceDelay != kafka.InitialRebalanceDelay {
+		set("group.initial.rebalance.delay.ms", strconv.FormatInt(c.Groups.InitialRebalanceDelay.Milliseconds(), 10))
+	}
 	if c.NumPartitions != 1 {
 		set("num.partitions", strconv.Itoa(int(c.NumPartitions)))
 	}

@@ -53,6 +53,20 @@ func TestParseConfig(t *testing.T) {
 		}
 	})
 
+	t.Run("over the defaults of a worker's log", func(t *testing.T) {
+		base := broker.EmbeddedConfig()
+		cfg, err := base.Parse(map[string]string{"group.initial.rebalance.delay.ms": "7", "advertised.listeners": "PLAINTEXT://h:1"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if cfg.Groups.TopicPartitions != 8 || cfg.Groups.InitialRebalanceDelay != 7*time.Millisecond || cfg.Listeners[0].Advertised != "h:1" {
+			t.Errorf("got %+v", cfg)
+		}
+		if diff := cmp.Diff(broker.EmbeddedConfig(), base); diff != "" {
+			t.Errorf("the base was changed: %s", diff)
+		}
+	})
+
 	t.Run("a file from ZooKeeper times", func(t *testing.T) {
 		props := map[string]string{"broker.id": "7", "zookeeper.connect": "localhost:2181", "zookeeper.connection.timeout.ms": "18000"}
 		cfg, err := broker.ParseConfig(props)

@@ -17,8 +17,12 @@ import (
 // ParseConfig reads the keys of an Apache Kafka server.properties file. Keys that Kafka has and this broker does not need
 // are accepted. All mistakes are reported at once, each as a *KeyError in the joined error; the Config is usable only
 // without any.
-func ParseConfig(props map[string]string) (Config, error) {
-	p := parser{props: props, cfg: DefaultConfig()}
+func ParseConfig(props map[string]string) (Config, error) { return DefaultConfig().Parse(props) }
+
+// Parse is ParseConfig with the values of c for the keys that props does not have.
+func (c Config) Parse(props map[string]string) (Config, error) {
+	c.Static, c.Listeners = maps.Clone(c.Static), slices.Clone(c.Listeners)
+	p := parser{props: props, cfg: c}
 	for _, name := range slices.Sorted(maps.Keys(props)) {
 		p.checkKey(name)
 	}

@@ -49,7 +49,7 @@ func newBroker() *cobra.Command {
 			if err := s.AddPairs(sets, brokerPrefix); err != nil {
 				return &failure{code: exitUsage, err: err}
 			}
-			cfg, err := brokerConfig(&s, log)
+			cfg, err := brokerConfig(&s, broker.DefaultConfig(), log)
 			if err != nil {
 				return &failure{code: exitUsage, err: err}
 			}
@@ -63,14 +63,10 @@ func newBroker() *cobra.Command {
 	return cmd
 }
 
-// brokerConfig reads the keys behind brokerPrefix; errors name file and line.
-func brokerConfig(s *settings.Settings, log *slog.Logger) (broker.Config, error) {
+// brokerConfig reads the keys behind brokerPrefix over base; errors name file and line.
+func brokerConfig(s *settings.Settings, base broker.Config, log *slog.Logger) (broker.Config, error) {
 	props := s.Under(brokerPrefix)
-	if _, set := props[joinDelay]; !set {
-		// Kafka waits 3 s for further members of a new group. Here a sink should begin at once, and mostly there is one member.
-		props[joinDelay] = "0"
-	}
-	cfg, err := broker.ParseConfig(props)
+	cfg, err := base.Parse(props)
 	if err != nil {
 		return cfg, s.Explain(err, brokerPrefix)
 	}
@@ -80,8 +76,6 @@ func brokerConfig(s *settings.Settings, log *slog.Logger) (broker.Config, error)
 	cfg.Logger = log
 	return cfg, nil
 }
-
-const joinDelay = "group.initial.rebalance.delay.ms"
 
 func runBroker(ctx context.Context, cfg broker.Config, log *slog.Logger, began time.Time) error {
 	b, err := broker.New(cfg)
