@@ -46,7 +46,7 @@ type Config struct {
 	// Client are further options of every client of the log (TLS, SASL).
 	Client []kgo.Opt
 
-	// WorkerID is host:port of the advertised REST address.
+	// WorkerID is host:port of the advertised REST address; port 0 is replaced by Runtime.Serving.
 	WorkerID string
 	// GroupID is group.id; standalone workers have none.
 	GroupID string
@@ -70,7 +70,8 @@ type Config struct {
 	// TopicTracking remembers active topics; TopicTrackingReset allows to forget them.
 	TopicTracking, TopicTrackingReset bool
 
-	// Version and Commit are what GET / answers.
+	// Version and Commit are what GET / answers. Tools decide by Version what a worker can do, so it is the version of Kafka
+	// Connect whose contract is served; Commit is the program's own.
 	Version, Commit string
 	// Log is slog.Default() when nil; Metrics may be nil.
 	Log     *slog.Logger
@@ -125,6 +126,7 @@ func ParseWorkerConfig(mode Mode, props map[string]string) (Config, error) {
 	}
 	c := Config{
 		Mode: mode, Properties: maps.Clone(props), Values: values, Warnings: unknownKeys(def, props),
+		Version:             connectors.KafkaVersion,
 		Bootstrap:           values.List("bootstrap.servers"),
 		KeyConverter:        converter(values, props, "key.converter"),
 		ValueConverter:      converter(values, props, "value.converter"),

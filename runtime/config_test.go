@@ -98,6 +98,33 @@ func TestParseWorkerConfig_warns_of_unknown_keys(t *testing.T) {
 	}
 }
 
+func TestParseWorkerConfig_worker_id_is_where_rest_answers(t *testing.T) {
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct{ listeners, host, port, want string }{
+		{"", "", "", "127.0.0.1:8083"},
+		{"http://127.0.0.2:1", "", "", "127.0.0.2:1"},
+		{"https://a:1,http://b:2", "", "", "b:2"},
+		{"http://:8083", "", "", host + ":8083"},
+		{"http://0.0.0.0:1", "c", "", "c:1"},
+		{"http://[::1]:1", "", "9", "[::1]:9"},
+	}
+	for _, tt := range tests {
+		props := map[string]string{"key.converter": "x", "value.converter": "x"}
+		for k, v := range map[string]string{"listeners": tt.listeners, "rest.advertised.host.name": tt.host, "rest.advertised.port": tt.port} {
+			if v != "" {
+				props[k] = v
+			}
+		}
+		c, err := runtime.ParseWorkerConfig(runtime.Standalone, props)
+		if err != nil || c.WorkerID != tt.want {
+			t.Errorf("%+v: %s, %v", tt, c.WorkerID, err)
+		}
+	}
+}
+
 func TestDefaultConfig(t *testing.T) {
 	c := runtime.DefaultConfig()
 	if err := c.Validate(); err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -58,6 +59,16 @@ func checkConverters(cfg Config, registry *plugins.Registry) error {
 	check("value.converter", connectors.KindConverter, cfg.ValueConverter)
 	check("header.converter", connectors.KindHeaderConverter, cfg.HeaderConverter)
 	return errors.Join(errs...)
+}
+
+// Serving says, before Run, which address REST got: its port is the worker id's if that was left open.
+func (r *Runtime) Serving(address string) {
+	host, port, err := net.SplitHostPort(r.cfg.WorkerID)
+	_, got, gerr := net.SplitHostPort(address)
+	if err == nil && gerr == nil && port == "0" {
+		r.cfg.WorkerID = net.JoinHostPort(host, got)
+		r.herder.cfg.WorkerID = r.cfg.WorkerID
+	}
 }
 
 // Herder returns the herder; until the worker is ready its methods wait.

@@ -75,7 +75,7 @@ func commonKeys() []connectors.ConfigKey {
 		key("metrics.num.samples", num, 2, low, "Java only: samples kept for a metric.", check(connectors.AtLeast(1))),
 		key("metrics.sample.window.ms", long, 30000, low, "Java only: time of a sample.", check(connectors.AtLeast(0))),
 		key("metrics.recording.level", text, "INFO", low, "Java only: which metrics are recorded.", check(connectors.In("INFO", "DEBUG"))),
-		key("listeners", list, []string{"http://:8083"}, low, "Addresses of the REST API.", check(listenersCheck{})),
+		key("listeners", list, []string{"http://127.0.0.1:8083"}, low, "Addresses of the REST API; unlike Kafka Connect's, the default is the loopback address.", check(listenersCheck{})),
 		key("admin.listeners", list, nil, low, "Addresses of the admin routes; absent: those of listeners, empty: none."),
 		key("rest.advertised.host.name", text, nil, low, "Host under which other workers and users reach this one."),
 		key("rest.advertised.port", num, nil, low, "Port under which other workers and users reach this one."),

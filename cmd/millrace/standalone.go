@@ -66,8 +66,6 @@ func (f *standaloneFlags) read(args []string) (*settings.Settings, []settings.Co
 	if err := s.AddPairs(f.sets, ""); err != nil {
 		return nil, nil, err
 	}
-	// Unlike Kafka Connect's, the REST API listens on the loopback address unless told otherwise.
-	s.AddDefaults(map[string]string{"listeners": "http://127.0.0.1:8083"})
 	if len(args) == 0 {
 		s.AddDefaults(map[string]string{"key.converter": jsonConverter, "value.converter": jsonConverter})
 	}

@@ -2,9 +2,11 @@ package main_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +15,7 @@ import (
 	"time"
 
 	"millrace/cmd/internal/proc"
+	"millrace/connectors"
 )
 
 const stringConverter = "org.apache.kafka.connect.storage.StringConverter"
@@ -128,6 +131,35 @@ func TestFileToTopicToFileSurvivesRestarts(t *testing.T) {
 		data, err := os.ReadFile(out)
 		return err == nil && strings.HasSuffix(string(data), "four\n") && strings.Contains(string(data), "three\n")
 	})
+}
+
+func TestWhatToolsReadFirst(t *testing.T) {
+	w := start(t)
+	filePair(t, w)
+	body, err := w.Do(t.Context(), http.MethodGet, "/", nil)
+	var root struct{ Version, Commit string }
+	if err = errors.Join(err, json.Unmarshal(body, &root)); err != nil {
+		t.Fatal(err)
+	}
+	if root.Version != connectors.KafkaVersion || !strings.HasPrefix(root.Commit, "dev+") {
+		t.Errorf("GET / answers %s", body)
+	}
+	var status struct {
+		Connector struct {
+			Worker string `json:"worker_id"`
+		}
+	}
+	body, err = w.Do(t.Context(), http.MethodGet, "/connectors/source/status", nil)
+	if err = errors.Join(err, json.Unmarshal(body, &status)); err != nil {
+		t.Fatal(err)
+	}
+	if status.Connector.Worker != w.REST {
+		t.Errorf("worker_id is %s, REST answers at %s", status.Connector.Worker, w.REST)
+	}
+	partitions, err := filepath.Glob(filepath.Join(w.Dir, "__consumer_offsets-*"))
+	if err != nil || len(partitions) != 8 {
+		t.Errorf("__consumer_offsets has the partitions %v, %v; want 8", partitions, err)
+	}
 }
 
 func TestConnectorFilesOfTheCommandLine(t *testing.T) {

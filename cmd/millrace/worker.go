@@ -37,7 +37,7 @@ func configure(s *settings.Settings, log *slog.Logger) (*workerConfig, error) {
 	var errs []error
 	var err error
 	if integrated(s) {
-		b, err := brokerConfig(s, log)
+		b, err := brokerConfig(s, broker.EmbeddedConfig(), log)
 		errs = append(errs, err, ownListeners(s, b))
 		c.broker = &b
 	}
@@ -60,7 +60,7 @@ func configure(s *settings.Settings, log *slog.Logger) (*workerConfig, error) {
 		// Connect's 5 s, less what the parts below need, so that the whole process ends within 5 s.
 		c.runtime.TaskShutdownTimeout = 3 * time.Second
 	}
-	c.runtime.Version, c.runtime.Commit = version, commit()
+	c.runtime.Commit = version + "+" + commit()
 	return &c, nil
 }
 
@@ -196,6 +196,7 @@ func startWorker(ctx context.Context, all *services, c *workerConfig, levels *lo
 	if err := server.Listen(ctx); err != nil {
 		return nil, nil, environment(err)
 	}
+	w.Serving(server.Addr())
 	all.start(ctx, "runtime", w.Run)
 	all.start(ctx, "REST API", server.Run)
 	return w, server, nil
