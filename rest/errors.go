@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -62,12 +63,21 @@ func (s *Server) fail(c *gin.Context, err error) {
 
 // answer writes v as JSON.
 func (s *Server) answer(c *gin.Context, status int, v any) {
-	body, err := json.Marshal(v)
+	body, err := marshal(v)
 	if err != nil { // an entity that cannot be written is a mistake of ours; say so rather than send half of it
 		s.log.Error("answer cannot be written as JSON", "path", c.Request.URL.Path, "err", err)
 		status, body = http.StatusInternalServerError, []byte(`{"error_code":500,"message":"The answer cannot be written as JSON; the worker's log says why"}`)
 	}
 	c.Data(status, mediaJSON, body)
+}
+
+// marshal is json.Marshal without its escapes for HTML: <, > and & stay as they are, as in Connect's answers.
+func marshal(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	err := e.Encode(v)
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
 }
 
 // send answers with v, or with err if there is one.

@@ -2,7 +2,6 @@ package rest
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -199,7 +198,7 @@ func (s *Server) handler(routes []route) http.Handler {
 
 // refusePath answers what Connect's bare server refuses. As there, configured headers are not added.
 func refusePath(w http.ResponseWriter, err error) {
-	body, merr := json.Marshal(errorBody{http.StatusBadRequest, "Bad request path: " + err.Error()})
+	body, merr := marshal(errorBody{http.StatusBadRequest, "Bad request path: " + err.Error()})
 	if merr != nil { // texts always marshal
 		body = nil
 	}

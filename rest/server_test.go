@@ -122,6 +122,7 @@ func TestErrorsOfTheHerder(t *testing.T) {
 	}{
 		{runtime.Errorf(runtime.KindNotFound, "Connector x not found"), 404, `{"error_code":404,"message":"Connector x not found"}`},
 		{runtime.Errorf(runtime.KindForbidden, "no"), 403, `{"error_code":403,"message":"no"}`},
+		{runtime.Errorf(runtime.KindNotFound, "No <a> & <b>"), 404, `{"error_code":404,"message":"No <a> & <b>"}`},
 		{errors.New("disk is full"), 500, `{"error_code":500,"message":"disk is full"}`},
 		{&runtime.Error{Kind: 7, Message: "odd"}, 500, `{"error_code":500,"message":"odd"}`},
 	} {

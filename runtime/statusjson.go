@@ -1,6 +1,9 @@
 package runtime
 
-import "encoding/json"
+import (
+	"bytes"
+	"encoding/json"
+)
 
 // instanceJSON has the order of members that Connect has. Version is a *string inside an any: nil leaves the member out, a nil
 // *string shows as null.
@@ -26,12 +29,21 @@ func (s InstanceState) json() instanceJSON {
 const undefinedVersion = "undefined"
 
 // MarshalJSON follows Connect: see InstanceState.
-func (s InstanceState) MarshalJSON() ([]byte, error) { return json.Marshal(s.json()) }
+func (s InstanceState) MarshalJSON() ([]byte, error) { return marshalPlain(s.json()) }
 
 // MarshalJSON puts the id in front of the state's members.
 func (s TaskStatus) MarshalJSON() ([]byte, error) {
-	return json.Marshal(struct {
+	return marshalPlain(struct {
 		ID int `json:"id"`
 		instanceJSON
 	}{s.ID, s.InstanceState.json()})
+}
+
+// marshalPlain is json.Marshal without its escapes for HTML: a trace has <init> and lambda$main->call.
+func marshalPlain(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	err := e.Encode(v)
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
 }
