@@ -99,7 +99,7 @@ func (c *sinkConfig) body(r *connectors.SinkRecord) (body []byte, isBytes bool, 
 		}
 		return v, true, nil
 	case *connectors.Struct, *connectors.Map, []any:
-		body, err := json.Marshal(plain(v))
+		body, err := plainJSON(v)
 		if err != nil {
 			return nil, false, &connectors.DataError{Msg: "the value cannot be JSON", Cause: err}
 		}
@@ -107,6 +107,15 @@ func (c *sinkConfig) body(r *connectors.SinkRecord) (body []byte, isBytes bool, 
 	default:
 		return connectors.AppendText(nil, v), c.messageType == "bytes", nil
 	}
+}
+
+// plainJSON is a value as JSON; <, > and & stay as they are.
+func plainJSON(value any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	err := e.Encode(plain(value))
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
 }
 
 // plain turns structs and maps into what encoding/json takes.

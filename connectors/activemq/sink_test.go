@@ -76,10 +76,11 @@ func TestSinkMessages(t *testing.T) {
 		sub := dial(t, b.Stomp).subscribe("/queue/" + queue(t))
 		s := connectortest.StartSink(t, sink, sinkConfig(b.Stomp, map[string]string{"activemq.destination": queue(t)}))
 		schema := connectors.StructOf(connectors.Field{Name: "a", Schema: connectors.Int32Schema},
-			connectors.Field{Name: "d", Schema: connectors.DecimalSchema(1)})
+			connectors.Field{Name: "d", Schema: connectors.DecimalSchema(1)}, connectors.Field{Name: "s", Schema: connectors.StringSchema})
 		value := connectors.NewStruct(schema)
 		value.Set(0, int32(1))
 		value.Set(1, connectors.Decimal{Unscaled: big.NewInt(15), Scale: 1})
+		value.Set(2, "<&>")
 		big := strings.Repeat("x", 1<<20)
 		s.Put(
 			connectortest.Record("t", 0, connectors.BytesSchema, []byte{0, 1, 0xff}),
@@ -95,7 +96,7 @@ func TestSinkMessages(t *testing.T) {
 			bodies = append(bodies, string(m.Body))
 			isBytes = append(isBytes, m.Header.Get("content-length") != "")
 		}
-		if diff := cmp.Diff([]string{"\x00\x01\xff", "nul\x00inside", `{"a":1,"d":1.5}`, "7", big}, bodies); diff != "" {
+		if diff := cmp.Diff([]string{"\x00\x01\xff", "nul\x00inside", `{"a":1,"d":1.5,"s":"<&>"}`, "7", big}, bodies); diff != "" {
 			t.Errorf("bodies (-want +got):\n%s", diff[:min(500, len(diff))])
 		}
 		if !isBytes[0] || isBytes[2] || isBytes[3] || isBytes[4] {
