@@ -296,7 +296,9 @@ func (r *reading) write(record *kgo.Record) error {
 		for _, h := range record.Headers {
 			v.Headers = append(v.Headers, headerView{h.Key, v.text("headers."+h.Key, h.Value)})
 		}
-		return json.NewEncoder(r.out).Encode(v)
+		e := json.NewEncoder(r.out)
+		e.SetEscapeHTML(false)
+		return e.Encode(v)
 	}
 	if r.f.printPlace {
 		fmt.Fprintf(r.out, "%s-%d@%d\t", record.Topic, record.Partition, record.Offset)
