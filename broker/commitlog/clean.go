@@ -126,7 +126,8 @@ type Cleaned struct {
 }
 
 // Clean makes one pass over l as planned. A failure leaves the log as it was or with some groups replaced, both whole.
-// If retention removes a segment meanwhile, the pass ends early, without an error and with Next where it was.
+// If retention removes a segment meanwhile, the pass ends early, without an error and with Next where it was: to go on would
+// drop tombstones of records that were not dropped.
 func (c *Cleaner) Clean(ctx context.Context, l *Log, plan CleanPlan) (Cleaned, error) {
 	l.cleanMu.Lock()
 	defer l.cleanMu.Unlock()
@@ -144,14 +145,14 @@ func (c *Cleaner) clean(ctx context.Context, l *Log, plan CleanPlan) (Cleaned, e
 		return result, err
 	}
 	for _, group := range p.groups() {
-		read, written, err := p.cleanGroup(group)
-		result.Read += read
-		result.Written += written
+		err := p.cleanGroup(group, &result)
+		if errors.Is(err, errGone) {
+			return result, nil
+		}
 		if err != nil {
 			return result, err
 		}
 	}
-	result.Segments = p.replaced
 	result.Next = p.mappedEnd
 	return result, nil
 }
@@ -169,7 +170,6 @@ type pass struct {
 	views     []view
 	aborted   map[int64][]abortedTxn // by producer
 	last      map[int64]lastOfProducer
-	replaced  int            // segments
 	openData  map[int64]bool // producers with kept records of the transaction that is being read
 }
 

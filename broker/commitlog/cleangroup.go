@@ -10,23 +10,26 @@ import (
 // cleanChunk is how much a pass writes at a time.
 const cleanChunk = 256 << 10
 
+// errGone ends a pass: retention has a segment that was to be replaced.
+var errGone = errors.New("segment removed by retention")
+
 // cleanGroup copies a group of segments into one, and swaps it in if it is any different.
-func (p *pass) cleanGroup(group []view) (read, written int64, err error) {
+func (p *pass) cleanGroup(group []view, done *Cleaned) (err error) {
 	l := p.log
 	out, err := p.newOutput(group[0].base)
 	if err != nil {
-		return 0, 0, err
+		return err
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, out.file.Close(), removeIfThere(l.fs, out.name))
+			err = errors.Join(err, out.discard())
 		}
 	}()
 	changed := len(group) > 1
 	old := make([]*segment, len(group))
 	for i, v := range group {
 		old[i] = v.seg
-		read += v.size
+		done.Read += v.size
 		_, err = l.walk(v.seg, 0, v.size, true, func(f frame) error {
 			if err := p.ctx.Err(); err != nil {
 				return err
@@ -36,22 +39,26 @@ func (p *pass) cleanGroup(group []view) (read, written int64, err error) {
 			return err
 		})
 		if err != nil {
-			return read, 0, err
+			return err
 		}
 	}
 	if !changed {
-		return read, 0, errors.Join(out.file.Close(), removeIfThere(l.fs, out.name))
+		return out.discard()
 	}
 	fresh, err := out.finish(l, group)
 	if err != nil {
-		return read, 0, err
+		return err
 	}
 	swapped, err := l.swap(fresh, old)
-	if err != nil || !swapped {
-		return read, 0, err
+	if err != nil {
+		return err
 	}
-	p.replaced += len(group)
-	return read, fresh.size, nil
+	if !swapped {
+		return errGone
+	}
+	done.Segments += len(group)
+	done.Written += fresh.size
+	return nil
 }
 
 // copyBatch writes what stays of a batch, and says whether that is all of it, as it was.
@@ -112,7 +119,7 @@ func (p *pass) copyBatch(out *output, b batch.Batch) (same bool, err error) {
 type output struct {
 	log      *Log
 	name     string
-	file     vfs.File
+	file     vfs.File // nil once finished
 	seg      *segment
 	interval int64
 	buf      []byte
@@ -186,7 +193,9 @@ func (o *output) finish(l *Log, group []view) (*segment, error) {
 	if err := o.file.Sync(); err != nil {
 		return nil, cleanError(err)
 	}
-	if err := o.file.Close(); err != nil {
+	file := o.file
+	o.file = nil
+	if err := file.Close(); err != nil {
 		return nil, err
 	}
 	s := o.seg
@@ -202,4 +211,13 @@ func (o *output) finish(l *Log, group []view) (*segment, error) {
 		}
 	}
 	return s, nil
+}
+
+// discard removes what was written; nothing of it counts.
+func (o *output) discard() error {
+	var err error
+	if o.file != nil {
+		err = o.file.Close()
+	}
+	return errors.Join(err, removeIfThere(o.log.fs, o.name))
 }

@@ -155,7 +155,8 @@ func (l *Log) findSegments() error {
 func (l *Log) recover(state OpenState) error {
 	checkFrom := len(l.segments) - 1
 	if !state.Clean {
-		for checkFrom > 0 && l.segments[checkFrom].base > state.RecoveryPoint {
+		// A segment that ends at the recovery point is synced, but perhaps not its indexes.
+		for checkFrom > 0 && l.segments[checkFrom].base >= state.RecoveryPoint {
 			checkFrom--
 		}
 	}

@@ -112,17 +112,18 @@ func (s *segment) finish(endOffset int64, snapshot []byte) {
 	s.snapshot, s.endOffset = snapshot, endOffset
 }
 
-// writeIndexes writes and syncs the index files, as they are when a segment is complete, and the producer snapshot.
+// writeIndexes writes and syncs the index files, as they are when a segment is complete, and the producer snapshot. Their
+// names are durable after SyncDir.
 func (s *segment) writeIndexes(fsys vfs.FS) error {
-	if err := vfs.WriteFile(fsys, fileName(s.dir, s.base, indexSuffix), s.idx.offsets); err != nil {
+	if err := writeWhole(fsys, fileName(s.dir, s.base, indexSuffix), s.idx.offsets); err != nil {
 		return err
 	}
-	if err := vfs.WriteFile(fsys, fileName(s.dir, s.base, timeSuffix), s.idx.times); err != nil {
+	if err := writeWhole(fsys, fileName(s.dir, s.base, timeSuffix), s.idx.times); err != nil {
 		return err
 	}
 	txn := fileName(s.dir, s.base, txnSuffix)
 	if len(s.aborted) > 0 {
-		if err := vfs.WriteFile(fsys, txn, encodeAborted(s.aborted)); err != nil {
+		if err := writeWhole(fsys, txn, encodeAborted(s.aborted)); err != nil {
 			return err
 		}
 	} else if err := removeIfThere(fsys, txn); err != nil {
@@ -132,6 +133,15 @@ func (s *segment) writeIndexes(fsys vfs.FS) error {
 		return nil
 	}
 	return vfs.ReplaceFile(fsys, fileName(s.dir, s.endOffset, snapshotSuffix), s.snapshot)
+}
+
+// writeWhole writes and syncs a file that is there with all its bytes or, until the directory is synced, perhaps not at
+// all: half an index would pass for a whole one.
+func writeWhole(fsys vfs.FS, name string, data []byte) error {
+	if err := vfs.WriteFile(fsys, name+tmpSuffix, data); err != nil {
+		return err
+	}
+	return fsys.Rename(name+tmpSuffix, name)
 }
 
 // removeFiles removes every file of the segment, the log first: without it the others mean nothing.

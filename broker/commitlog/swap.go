@@ -2,7 +2,6 @@ package commitlog
 
 import (
 	"errors"
-	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -83,15 +82,15 @@ func (l *Log) replaceFiles(base int64, covered []int64) error {
 }
 
 // swap puts a cleaned segment, whole and synced in <base>.log.cleaned, in the place of old ones. fresh has its index and
-// size. cleanMu is held, so old are still segments of the log or were removed by retention meanwhile; then nothing
-// happens and false comes back.
+// size. cleanMu is held, so old are still segments of the log, or retention has removed some of them or is about to; then
+// nothing happens and false comes back.
 func (l *Log) swap(fresh *segment, old []*segment) (bool, error) {
 	name := fileName(l.dir, fresh.base, logSuffix)
 	l.appendMu.Lock()
 	defer l.appendMu.Unlock()
 	i := slices.Index(l.segments, old[0])
-	if l.failed != nil || i < 0 || l.start > fresh.base && l.start > old[0].base {
-		return false, errors.Join(l.failed, removeIfThere(l.fs, name+cleanedSuffix))
+	if l.failed != nil || i < 0 || l.start >= l.segments[i+1].base { // there is one: the active segment is not cleaned
+		return false, l.failed
 	}
 	if err := l.fs.Rename(name+cleanedSuffix, name+swapSuffix); err != nil {
 		return false, l.fail("swap segments of", err)
@@ -119,17 +118,19 @@ func (l *Log) swap(fresh *segment, old []*segment) (bool, error) {
 	}
 	l.size += fresh.size
 	l.segments = slices.Concat(l.segments[:i], []*segment{fresh}, l.segments[i+len(old):])
-	return true, l.writeSwappedIndex(fresh)
+	if err := l.writeSwappedIndex(fresh); err != nil {
+		return true, l.failLocked("swap segments of", err)
+	}
+	return true, nil
 }
 
+// writeSwappedIndex does step 5. What the disk does not take is left out.
 func (l *Log) writeSwappedIndex(s *segment) error {
 	err := s.writeIndexes(l.fs)
-	if err == nil {
-		err = l.fs.SyncDir(l.dir)
-	}
-	if err != nil {
-		return fmt.Errorf("write indexes of %s: %w", s.file.path, err)
+	if isNoSpace(err) {
+		l.logger.Warn("indexes not written", "file", s.file.path, "err", err)
+		err = nil
 	}
 	s.idx = nil
-	return nil
+	return errors.Join(err, l.fs.SyncDir(l.dir))
 }
