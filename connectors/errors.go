@@ -2,6 +2,9 @@ package connectors
 
 import "errors"
 
+// A status and the headers of a dead letter call an error by the name of a Java class, which tools look for: that of the types below,
+// else org.apache.kafka.connect.errors.ConnectException. An error with a method ErrorClass() string names its own.
+
 // A DataError is a record that cannot be converted, transformed or written: trying again does not help, errors.tolerance
 // may skip it.
 type DataError struct {

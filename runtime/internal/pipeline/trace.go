@@ -7,10 +7,12 @@ import (
 	"millrace/connectors"
 )
 
-// ErrorClass names the Java class that tools know err as.
+// ErrorClass names the Java class that tools know err as. An error with a method ErrorClass says so itself.
 func ErrorClass(err error) string {
 	const pkg = "org.apache.kafka.connect.errors."
-	switch err.(type) {
+	switch e := err.(type) {
+	case interface{ ErrorClass() string }:
+		return e.ErrorClass()
 	case *connectors.DataError:
 		return pkg + "DataException"
 	case *connectors.ConfigError:
@@ -22,7 +24,7 @@ func ErrorClass(err error) string {
 }
 
 // Trace is the text that a status shows of err: its class and message, then its causes, one a line, as users know it
-// from Kafka Connect. Wrapped errors whose text is part of their wrapper's are not repeated.
+// from Kafka Connect. Wrapped errors whose text is part of their wrapper's are not repeated, nor is a text that is the class.
 func Trace(err error) string {
 	var b strings.Builder
 	shown := ""
@@ -32,9 +34,12 @@ func Trace(err error) string {
 			if i > 0 {
 				b.WriteString("\nCaused by: ")
 			}
-			b.WriteString(ErrorClass(err))
-			b.WriteString(": ")
-			b.WriteString(text)
+			class := ErrorClass(err)
+			b.WriteString(class)
+			if text != class {
+				b.WriteString(": ")
+				b.WriteString(text)
+			}
 			shown = text
 		}
 		var p *PanicError
