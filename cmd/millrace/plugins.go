@@ -6,6 +6,7 @@ import (
 	"millrace/connectors/file"
 	"millrace/connectors/mqtt"
 	"millrace/connectors/nats"
+	"millrace/connectors/tools"
 	"millrace/plugins"
 	"millrace/plugins/converters"
 	"millrace/plugins/transforms"
@@ -18,7 +19,7 @@ var wrapSource func(connectors.Plugin) connectors.Plugin
 func builtIn() (*plugins.Registry, error) {
 	registry := plugins.New()
 	for _, list := range [][]connectors.Plugin{
-		file.Plugins(), activemq.Plugins(), mqtt.Plugins(), nats.Plugins(), converters.Plugins(), transforms.Plugins(),
+		file.Plugins(), activemq.Plugins(), mqtt.Plugins(), nats.Plugins(), tools.Plugins(), converters.Plugins(), transforms.Plugins(),
 	} {
 		if wrapSource != nil {
 			for i := range list {
