@@ -22,6 +22,7 @@ import (
 	"millrace/broker/brokertest"
 	"millrace/connectors"
 	"millrace/connectors/file"
+	"millrace/connectors/tools"
 	"millrace/plugins"
 	"millrace/plugins/converters"
 	"millrace/plugins/transforms"
@@ -177,7 +178,7 @@ func startWorker(t *testing.T, properties map[string]string) *player {
 	levels := loggers.New(slog.NewTextHandler(io.Discard, nil), slog.LevelWarn)
 	cfg.Log = levels.Named(loggers.Root)
 	registry := plugins.New()
-	for _, list := range [][]connectors.Plugin{file.Plugins(), converters.Plugins(), transforms.Plugins()} {
+	for _, list := range [][]connectors.Plugin{file.Plugins(), tools.Plugins(), converters.Plugins(), transforms.Plugins()} {
 		if err := registry.Add(list...); err != nil {
 			t.Fatal(err)
 		}
