@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 	"unicode/utf16"
 
@@ -48,6 +49,9 @@ var _ Controller = (*controller.Controller)(nil)
 // from another goroutine; it must not block. Errors are Kafka codes (*kerr.Error).
 type Coordinator struct {
 	cfg Config
+	// seen is the image of the last Apply. Controller.Image is older while Apply runs, and a shard that loads then
+	// would not know of the topics that came with it.
+	seen atomic.Pointer[metadata.Image]
 
 	mu     sync.Mutex
 	ctx    context.Context // of Run, nil before
@@ -106,6 +110,7 @@ func (c *Coordinator) Apply(old, next *metadata.Image) {
 	if c.ended {
 		return
 	}
+	c.seen.Store(next)
 	var deleted []string
 	for _, t := range metadata.Diff(old, next).DeletedTopics {
 		deleted = append(deleted, t.Name)
@@ -140,7 +145,7 @@ func (c *Coordinator) Apply(old, next *metadata.Image) {
 			continue
 		}
 		s := &shard{
-			index: index, epoch: int32(p.LeaderEpoch), log: log, cfg: &c.cfg,
+			index: index, epoch: int32(p.LeaderEpoch), log: log, cfg: &c.cfg, image: &c.seen,
 			slog:   c.cfg.Logger.With("topic", metadata.OffsetsTopic, "partition", index),
 			events: make(chan event), done: make(chan struct{}), loaded: make(chan struct{}),
 			failed: make(chan error, 1), wake: make(chan struct{}, 1), begun: c.cfg.Clock(),

@@ -67,7 +67,7 @@ func (c *fakeController) CreateTopics(context.Context, []controller.NewTopic, bo
 	return nil, errors.New("not here")
 }
 
-// change applies records to the image and tells the coordinator.
+// change applies records to the image and tells the coordinator. Like the real one it publishes the image after that.
 func (c *fakeController) change(t *testing.T, co *Coordinator, rs ...metadata.Record) {
 	t.Helper()
 	old := c.image
@@ -75,8 +75,9 @@ func (c *fakeController) change(t *testing.T, co *Coordinator, rs ...metadata.Re
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.image = next
 	co.Apply(old, next)
+	synctest.Wait() // whatever Apply started has run
+	c.image = next
 }
 
 var (
@@ -203,6 +204,29 @@ func TestFailedWrites(t *testing.T) {
 	})
 }
 
+func TestOffsetsSurviveARestart(t *testing.T) {
+	bubble(t, func(t *testing.T, co *Coordinator, log *fakeLog, _ *fakeController) {
+		wantErr(t, "commit", <-commitOne(co, 7), nil)
+
+		// Another life: the first image that is shown has the group's partition and the topic at once.
+		ctl := &fakeController{image: metadata.NewImage()}
+		next := New(Config{NodeID: 1, Controller: ctl, Logs: func(int32) Log { return log }, Settings: EmbeddedSettings()})
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- next.Run(ctx) }()
+		synctest.Wait()
+		ctl.change(t, next, &metadata.TopicRecord{Name: metadata.OffsetsTopic, ID: offsetsID}, lead(1, 0),
+			&metadata.TopicRecord{Name: "t", ID: topicID})
+		if o, err := fetchOne(next); o != 7 || err != nil {
+			t.Errorf("committed offset %d, %v after the restart, want 7", o, err)
+		}
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func TestLeadershipMoves(t *testing.T) {
 	bubble(t, func(t *testing.T, co *Coordinator, log *fakeLog, ctl *fakeController) {
 		wantErr(t, "commit", <-commitOne(co, 1), nil)
@@ -248,6 +272,21 @@ func TestLoading(t *testing.T) {
 		time.Sleep(6 * time.Second) // virtual
 		if o, err := fetchOne(co); o != 7 || err != nil {
 			t.Errorf("after the load: %d, %v", o, err)
+		}
+	})
+}
+
+// Compaction may take the last records of the log while the active segment is empty.
+func TestLoadingALogThatEndsInAHole(t *testing.T) {
+	bubble(t, func(t *testing.T, co *Coordinator, log *fakeLog, ctl *fakeController) {
+		if err := <-commitOne(co, 5); err != nil {
+			t.Fatal(err)
+		}
+		log.end += 3
+		ctl.change(t, co, lead(1, 9))
+		synctest.Wait()
+		if got, err := fetchOne(co); got != 5 || err != nil {
+			t.Errorf("offset %d, %v; want 5", got, err)
 		}
 	})
 }

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 
 	"millrace/broker/batch"
+	"millrace/broker/metadata"
 	"millrace/broker/partition"
 )
 
@@ -32,6 +34,7 @@ type shard struct {
 	epoch int32
 	log   Log
 	cfg   *Config
+	image *atomic.Pointer[metadata.Image] // the coordinator's
 	slog  *slog.Logger
 
 	// after, if not nil, is closed when the shard of the former epoch has ended.
@@ -297,11 +300,11 @@ func (s *shard) load(ctx context.Context) (*machine, error) {
 			return nil, err
 		}
 		if next == before {
-			return nil, fmt.Errorf("no records at offset %d, though the log ends at %d", next, end)
+			break // compaction took what was behind: the active segment is empty
 		}
 	}
 	m.loaded(s.cfg.Gone)
-	image := s.cfg.Controller.Image()
+	image := s.image.Load()
 	m.dropOffsets(func(topic string) bool { return image.Topic(topic) == nil })
 	if unknown > 0 {
 		s.slog.Warn("records of kinds that this release does not know were skipped", "records", unknown)
