@@ -103,6 +103,9 @@ func (b *Broker) serve(ctx context.Context, p *parts, began time.Time) error {
 		}
 		return err
 	}
+	if err := p.logs.Recovered(); err != nil {
+		b.log.Warn("start of the machine was not recorded", "dir", b.cfg.DataDir, "err", err)
+	}
 	b.reportStrays(p)
 	b.parts.Store(p)
 	g, ctx := errgroup.WithContext(ctx)

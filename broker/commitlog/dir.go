@@ -48,7 +48,8 @@ type Dir struct {
 	id      [16]byte
 	cluster string
 	clean   bool
-	same    bool
+	boot    string // of the machine, "" if it is not known
+	same    bool   // the machine was not restarted since the logs were last whole
 
 	mu          sync.Mutex
 	checkpoints map[string]map[TopicPartition]int64 // by file name
@@ -130,20 +131,24 @@ func (d *Dir) readBoot() error {
 			return err
 		}
 	}
-	boot := ""
 	if b, ok := d.fs.(vfs.Booter); ok {
-		boot = b.BootID()
+		d.boot = b.BootID()
 	}
-	name := filepath.Join(d.path, bootFile)
-	before, err := vfs.ReadFile(d.fs, name, 4096)
+	before, err := vfs.ReadFile(d.fs, filepath.Join(d.path, bootFile), 4096)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	d.same = boot != "" && string(before) == boot
-	if d.same || boot == "" {
+	d.same = d.boot != "" && string(before) == d.boot
+	return nil
+}
+
+// Recovered says that every log has been opened: whatever a power failure left torn is repaired, so until the machine starts
+// anew nothing but a last write can be torn.
+func (d *Dir) Recovered() error {
+	if d.same || d.boot == "" {
 		return nil
 	}
-	return vfs.ReplaceFile(d.fs, name, []byte(boot))
+	return vfs.ReplaceFile(d.fs, filepath.Join(d.path, bootFile), []byte(d.boot))
 }
 
 // sweep removes directories of deleted partitions that an earlier process did not get to.

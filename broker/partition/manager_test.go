@@ -66,6 +66,40 @@ func TestDataDirectoryOfAnother(t *testing.T) {
 	}
 }
 
+// A restart after a power failure may itself be killed before it has repaired every partition: the next one must not take
+// what is torn for corruption.
+func TestKilledWhileRecoveringFromAPowerFailure(t *testing.T) {
+	fs := vfs.NewMem()
+	m := mustManage(t, fs)
+	p := mustEnsure(t, m, "torn", 1)
+	if err := m.Recovered(); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if _, err := p.Append(-1, plain(t), partition.AppendOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := p.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	fs = fs.Crash(vfs.LoseUnsynced, 1)
+	const name = "/data/torn-0/00000000000000000000.log"
+	data, err := vfs.ReadFile(fs, name, 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data[len(data)/2] ^= 1 // as if only the pages around it had reached the disk
+	if err := vfs.WriteFile(fs, name, data); err != nil {
+		t.Fatal(err)
+	}
+	mustManage(t, fs) // and killed
+	m = mustManage(t, fs.Crash(vfs.KillProcess, 1))
+	if p := mustEnsure(t, m, "torn", 1); p.LogEndOffset() != 1 {
+		t.Errorf("log ends at %d, want 1", p.LogEndOffset())
+	}
+}
+
 func TestACorruptPartitionLeavesTheOthersInService(t *testing.T) {
 	fs := vfs.NewMem()
 	m := mustManage(t, fs)
