@@ -66,6 +66,16 @@ func (x *sparse) position(rel int64) int64 {
 	return pos
 }
 
+// batchBefore is the position of a batch at or before pos.
+func (x *sparse) batchBefore(pos int64) int64 {
+	i := sort.Search(x.offsetEntries(), func(i int) bool { _, p := x.offsetEntry(i); return p > pos })
+	if i == 0 {
+		return 0
+	}
+	_, pos = x.offsetEntry(i - 1)
+	return pos
+}
+
 // timeFloor is the relative offset up to which no record is later than a time below ts, so where to look for the first
 // record at or after ts.
 func (x *sparse) timeFloor(ts int64) int64 {

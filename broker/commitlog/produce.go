@@ -129,13 +129,26 @@ func (l *Log) findOlder(p *Producer) error {
 	oldest := p.batches[0]
 	var found []ProducerBatch
 	budget := int64(olderBytes)
+	end := l.end
 	for i := len(l.segments) - 1; i >= 0 && budget > 0 && len(found)+p.count < keptBatches; i-- {
 		s := l.segments[i]
+		limit := end
+		end = s.base
 		if s.base >= oldest.BaseOffset {
 			continue
 		}
+		idx := s.idx
+		if idx == nil {
+			var err error
+			if idx, err = l.index(s, s.size, limit); err != nil {
+				return err
+			}
+		}
+		to := idx.position(oldest.BaseOffset - s.base) // or a little before
+		from := idx.batchBefore(max(to-budget, 0))
+		budget -= to - from
 		var here []ProducerBatch
-		_, err := l.walk(s, 0, s.size, false, func(f frame) error {
+		_, err := l.walk(s, from, s.size, false, func(f frame) error {
 			if f.BaseOffset() >= oldest.BaseOffset {
 				return errStopWalk
 			}
@@ -148,7 +161,6 @@ func (l *Log) findOlder(p *Producer) error {
 		if err != nil {
 			return err
 		}
-		budget -= s.size
 		found = append(here, found...)
 	}
 	found = append(found, p.Batches()...)
