@@ -38,9 +38,14 @@ func (m *Manager) warn(doing string, err error) {
 }
 
 // Checkpoint writes the checkpoint files.
-func (m *Manager) Checkpoint() error {
+func (m *Manager) Checkpoint() error { return m.checkpoint(m.all()) }
+
+// checkpoint writes what the checkpoint files say about some partitions; closed and failed ones keep their last marks.
+func (m *Manager) checkpoint(partitions map[commitlog.TopicPartition]*Partition) error {
+	m.marking.Lock()
+	defer m.marking.Unlock()
 	marks := make(map[commitlog.TopicPartition]commitlog.Marks)
-	for tp, p := range m.all() {
+	for tp, p := range partitions {
 		if p.Err() == nil {
 			marks[tp] = p.marks()
 		}

@@ -43,6 +43,10 @@ type Manager struct {
 
 	cleaner *commitlog.Cleaner
 
+	// marking keeps the marks of a partition from being written after it was removed: they would be taken for those of the
+	// next one of that name.
+	marking sync.Mutex
+
 	mu      sync.Mutex
 	slots   map[commitlog.TopicPartition]*slot
 	deletes []pendingDelete
@@ -214,9 +218,7 @@ func (m *Manager) open(tp commitlog.TopicPartition, id [16]byte, s Settings) (*P
 	if err != nil {
 		return nil, err
 	}
-	p.startMoved = func() error {
-		return m.dir.Checkpoint(map[commitlog.TopicPartition]commitlog.Marks{tp: p.marks()})
-	}
+	p.startMoved = func() error { return m.checkpoint(map[commitlog.TopicPartition]*Partition{tp: p}) }
 	return p, nil
 }
 
@@ -276,6 +278,8 @@ func (m *Manager) remove(tp commitlog.TopicPartition, sl *slot) error {
 }
 
 func (m *Manager) moveAside(tp commitlog.TopicPartition) error {
+	m.marking.Lock()
+	defer m.marking.Unlock()
 	path, err := m.dir.Remove(tp)
 	if path != "" {
 		m.mu.Lock()
