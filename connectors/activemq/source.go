@@ -2,6 +2,7 @@ package activemq
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -152,26 +153,47 @@ func (t *sourceTask) Poll(ctx context.Context) ([]connectors.SourceRecord, error
 			return nil, nil
 		}
 	}
-	select {
-	case f := <-s.messages:
-		return t.batch(s, f, min(room, t.config.batchSize))
-	case <-s.done:
-	case <-timer.C:
-	case <-ctx.Done():
+	frames := t.gather(ctx, s, timer.C, min(room, t.config.batchSize))
+	if len(frames) == 0 {
+		return nil, nil
 	}
-	return nil, nil
+	return t.batch(s, frames)
 }
 
-// batch makes records of f and of up to limit messages in all that are there already.
-func (t *sourceTask) batch(s *session, f *frame.Frame, limit int) ([]connectors.SourceRecord, error) {
-	n := min(limit, 1+len(s.messages))
-	records := make([]connectors.SourceRecord, n)
-	deliveries := make([]delivery, n)
-	now := time.Now().UnixMilli()
-	for i := range records {
-		if i > 0 {
-			f = <-s.messages // only we take from it
+// gather takes up to limit messages: what is there, at once while nothing is pending. While something is, a few messages wait for
+// more of them, or for the log to have all that is pending: each batch costs the log a sync and the broker an
+// acknowledgement, so many small ones would slow both down, and this one would not be in the log sooner.
+func (t *sourceTask) gather(ctx context.Context, s *session, end <-chan time.Time, limit int) []*frame.Frame {
+	enough := min(limit, t.config.together())
+	var frames []*frame.Frame
+	for {
+		select {
+		case f := <-s.messages:
+			n := min(limit-len(frames), 1+len(s.messages)) // only we take from it
+			frames = append(slices.Grow(frames, n), f)
+			for range n - 1 {
+				frames = append(frames, <-s.messages)
+			}
+		case <-t.window.room:
+		case <-s.done:
+			return nil // delivered again
+		case <-end:
+			return frames
+		case <-ctx.Done():
+			return frames
 		}
+		if len(frames) >= enough || len(frames) > 0 && t.window.size(s) == 0 {
+			return frames
+		}
+	}
+}
+
+// batch makes records of messages.
+func (t *sourceTask) batch(s *session, frames []*frame.Frame) ([]connectors.SourceRecord, error) {
+	records := make([]connectors.SourceRecord, len(frames))
+	deliveries := make([]delivery, len(frames))
+	now := time.Now().UnixMilli()
+	for i, f := range frames {
 		if err := t.convert(&records[i], f, now); err != nil {
 			return nil, err
 		}

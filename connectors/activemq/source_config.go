@@ -247,3 +247,6 @@ func isSet(config map[string]string, name string) bool {
 	}
 	return false
 }
+
+// together is how many messages are worth a batch of their own while others are pending.
+func (c *sourceConfig) together() int { return max(1, min(c.prefetch/10, c.batchSize, 100)) }
