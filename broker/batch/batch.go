@@ -211,6 +211,12 @@ func (b Batch) SetLogAppendTime(ms int64) {
 	b.seal()
 }
 
+// SetCreateTime gives every record its own time again and makes the checksum right again.
+func (b Batch) SetCreateTime() {
+	b[posAttributes+1] &^= attrLogAppendTime
+	b.seal()
+}
+
 // seal writes length and checksum.
 func (b Batch) seal() {
 	binary.BigEndian.PutUint32(b[posLength:], uint32(len(b)-PrefixSize))

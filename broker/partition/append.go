@@ -187,10 +187,16 @@ func checkKeys(b batch.Batch) error {
 	return nil
 }
 
-// checkTimestamps goes by the header: its base is the first record's time, its maximum the latest.
+// checkTimestamps wants every record's time within the topic's bounds. The latest one is in the header. A client must not
+// stamp append times itself: where the broker does not, they become the times they were made of, as on Apache Kafka.
 func checkTimestamps(b batch.Batch, s *Settings, now time.Time) error {
-	if s.LogAppendTime {
+	switch {
+	case s.LogAppendTime && b.LogAppendTime():
+		return refuseAll(b, "Invalid timestamp type in message. Producer should not set timestamp type to LogAppendTime.")
+	case s.LogAppendTime:
 		return nil
+	case b.LogAppendTime():
+		b.SetCreateTime()
 	}
 	ms := now.UnixMilli()
 	latest := int64(math.MaxInt64)
@@ -199,7 +205,7 @@ func checkTimestamps(b batch.Batch, s *Settings, now time.Time) error {
 	}
 	earliest := ms - s.TimestampBefore.Milliseconds()
 	tooLate := b.MaxTimestamp() > latest
-	if !tooLate && (b.BaseTimestamp() >= earliest || b.BaseTimestamp() == -1) {
+	if !tooLate && s.TimestampBefore == math.MaxInt64 {
 		return nil
 	}
 	var bad []RecordError
@@ -218,6 +224,15 @@ func checkTimestamps(b batch.Batch, s *Settings, now time.Time) error {
 		return nil
 	}
 	return &RecordsError{ErrInvalidTimestamp, timestampMessage(b.MaxTimestamp(), earliest, latest), bad}
+}
+
+// refuseAll is ErrInvalidTimestamp for every record of a batch.
+func refuseAll(b batch.Batch, message string) error {
+	bad := make([]RecordError, min(b.Count(), maxReported))
+	for i := range bad {
+		bad[i] = RecordError{int32(i), message}
+	}
+	return &RecordsError{ErrInvalidTimestamp, message, bad}
 }
 
 func timestampMessage(ts, earliest, latest int64) string {

@@ -99,6 +99,9 @@ func TestAppendValidates(t *testing.T) {
 		{"just not too late", build(t, batch.NoProducer(), nil, now.UnixMilli()+hour), nil, nil},
 		{"too early", build(t, batch.NoProducer(), nil, now.UnixMilli()-hour-1),
 			func(s *partition.Settings) { s.TimestampBefore = time.Hour }, partition.ErrInvalidTimestamp},
+		{"a later record too early", build(t, batch.NoProducer(), nil, now.UnixMilli(), now.UnixMilli()-hour-1),
+			func(s *partition.Settings) { s.TimestampBefore = time.Hour }, partition.ErrInvalidTimestamp},
+		{"append time of a client", with(plain(t), 22, 8), func(s *partition.Settings) { s.LogAppendTime = true }, partition.ErrInvalidTimestamp},
 		{"no key in a compacted topic", plain(t), func(s *partition.Settings) { s.Compact = true }, partition.ErrInvalidRecord},
 		{"a key in a compacted topic", build(t, batch.NoProducer(), []byte("k"), now.UnixMilli()),
 			func(s *partition.Settings) { s.Compact = true }, nil},
@@ -116,6 +119,20 @@ func TestAppendValidates(t *testing.T) {
 				t.Errorf("a refused batch is in the log")
 			}
 		})
+	}
+}
+
+func TestAppendTimeOfAClientIsNotKept(t *testing.T) {
+	p := open(t, vfs.NewMem(), nil)
+	b := with(build(t, batch.NoProducer(), nil, now.UnixMilli()-1, now.UnixMilli()), 22, 8)
+	if _, err := p.Append(-1, b, partition.AppendOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	if found, err := p.ListOffset(now.UnixMilli(), partition.ReadUncommitted); err != nil || found.Offset != 1 {
+		t.Errorf("first record of now: %+v, %v; want offset 1", found, err)
 	}
 }
 
