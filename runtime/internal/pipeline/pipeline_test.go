@@ -279,7 +279,18 @@ func TestTrace(t *testing.T) {
 	if got := pipeline.Trace(err); got != want {
 		t.Errorf("trace = %q\nwant %q", got, want)
 	}
+	err.Cause = classed("java.lang.RuntimeException")
+	want = "org.apache.kafka.connect.errors.ConnectException: Tolerance exceeded in error handler\nCaused by: java.lang.RuntimeException"
+	if got := pipeline.Trace(err); got != want {
+		t.Errorf("trace = %q\nwant %q", got, want)
+	}
 }
+
+// classed is an error of which only the class is known.
+type classed string
+
+func (c classed) Error() string      { return string(c) }
+func (c classed) ErrorClass() string { return string(c) }
 
 func TestPipeline_bytes_come_back(t *testing.T) {
 	p, err := build(t, nil, nil)
