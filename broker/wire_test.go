@@ -3,6 +3,7 @@ package broker_test
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -156,6 +157,28 @@ func TestApiVersions(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestTelemetryIsAnsweredButNotAdvertised(t *testing.T) {
+	conn := brokertest.Start(t).Dial()
+	for _, k := range conn.Request(kmsg.NewPtrApiVersionsRequest()).(*kmsg.ApiVersionsResponse).ApiKeys {
+		if k.ApiKey == 71 || k.ApiKey == 72 {
+			t.Errorf("key %d is advertised", k.ApiKey)
+		}
+	}
+	sub := conn.Request(kmsg.NewPtrGetTelemetrySubscriptionsRequest()).(*kmsg.GetTelemetrySubscriptionsResponse)
+	if sub.ErrorCode != 0 || sub.ClientInstanceID == [16]byte{} || sub.PushIntervalMillis != 60_000 ||
+		!slices.Equal(sub.AcceptedCompressionTypes, []int8{1, 2, 3, 4}) || len(sub.RequestedMetrics) != 0 {
+		t.Errorf("subscription %+v", sub)
+	}
+	again := kmsg.NewPtrGetTelemetrySubscriptionsRequest()
+	again.ClientInstanceID = sub.ClientInstanceID
+	if resp := conn.Request(again).(*kmsg.GetTelemetrySubscriptionsResponse); resp.ClientInstanceID != sub.ClientInstanceID {
+		t.Errorf("the client's instance id was changed")
+	}
+	if resp := conn.Request(kmsg.NewPtrPushTelemetryRequest()).(*kmsg.PushTelemetryResponse); resp.ErrorCode != 42 {
+		t.Errorf("push: %d, want 42", resp.ErrorCode)
+	}
 }
 
 // TestEveryVersion sends an empty request of each advertised API in each version and decodes the answer.

@@ -44,7 +44,7 @@ func (a *API) apiVersionsDowngrade() kmsg.Response {
 func (a *API) versionRanges() []kmsg.ApiVersionsResponseApiKey {
 	var keys []kmsg.ApiVersionsResponseApiKey
 	for key, e := range a.table {
-		if e != nil {
+		if e != nil && !e.unlisted {
 			k := kmsg.NewApiVersionsResponseApiKey()
 			k.ApiKey, k.MinVersion, k.MaxVersion = int16(key), e.min, e.max
 			keys = append(keys, k)

@@ -50,7 +50,6 @@ var codes = []struct {
 	{controller.ErrNotController, kerr.NotController},
 	{controller.ErrTimeout, kerr.RequestTimedOut},
 	{controller.ErrBusy, kerr.ThrottlingQuotaExceeded},
-	{controller.ErrBusy, kerr.ThrottlingQuotaExceeded},
 	{controller.ErrClosed, kerr.NotController},
 	{context.DeadlineExceeded, kerr.RequestTimedOut},
 	{context.Canceled, kerr.NotController},

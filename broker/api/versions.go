@@ -9,12 +9,14 @@ import (
 // row is one API of the version table.
 type row struct {
 	key kmsg.Key
-	// min and max are advertised in ApiVersions.
+	// min and max are advertised in ApiVersions, unless unlisted.
 	min, max int16
 	handle   handler
 
 	// serves is the lowest version that is answered, if that is not min: see Produce.
 	serves int16
+	// unlisted: answered, but not shown in ApiVersions.
+	unlisted bool
 }
 
 // rows is the one table of what is served; ApiVersions is made from it. Versions go from Apache Kafka 4's floor to the
@@ -52,6 +54,8 @@ var rows = []row{
 	{key: kmsg.IncrementalAlterConfigs, min: 0, max: 1, handle: now((*API).incrementalAlterConfigs)},
 	{key: kmsg.OffsetDelete, min: 0, max: 0, handle: later((*API).offsetDelete)},
 	{key: kmsg.DescribeCluster, min: 0, max: 2, handle: now((*API).describeCluster)},
+	{key: kmsg.GetTelemetrySubscriptions, min: 0, max: 0, handle: now((*API).getTelemetrySubscriptions), unlisted: true},
+	{key: kmsg.PushTelemetry, min: 0, max: 0, handle: now((*API).pushTelemetry), unlisted: true},
 	{key: kmsg.DescribeTopicPartitions, min: 0, max: 0, handle: now((*API).describeTopicPartitions)},
 }
 

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -19,10 +20,13 @@ func TestVersions(t *testing.T) {
 		kmsg.CreatePartitions: {0, 3}, kmsg.DeleteGroups: {0, 2}, kmsg.IncrementalAlterConfigs: {0, 1},
 		kmsg.OffsetDelete: {0, 0}, kmsg.DescribeCluster: {0, 2}, kmsg.DescribeTopicPartitions: {0, 0},
 	}
+	var unlisted []kmsg.Key
 	table := newTable(rows)
 	for key, e := range table {
 		k := kmsg.Key(key)
 		switch w, ok := want[k]; {
+		case e != nil && e.unlisted:
+			unlisted = append(unlisted, k)
 		case e == nil && ok:
 			t.Errorf("%s is not served", k.Name())
 		case e != nil && !ok:
@@ -30,6 +34,9 @@ func TestVersions(t *testing.T) {
 		case e != nil && (e.min != w[0] || e.max != w[1]):
 			t.Errorf("%s: %d-%d, want %d-%d", k.Name(), e.min, e.max, w[0], w[1])
 		}
+	}
+	if want := []kmsg.Key{kmsg.GetTelemetrySubscriptions, kmsg.PushTelemetry}; !slices.Equal(unlisted, want) {
+		t.Errorf("answered but not shown: %v, want %v", unlisted, want)
 	}
 }
 
