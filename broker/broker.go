@@ -184,7 +184,8 @@ func (b *Broker) open(ctx context.Context) (_ *parts, err error) {
 			FetchMaxBytes: cfg.FetchMaxBytes, FetchSessions: cfg.FetchSessions,
 			Logger: cfg.Logger, Registerer: cfg.Registerer,
 		}),
-		MaxRequestBytes: cfg.MaxRequestBytes, MaxConnections: cfg.MaxConnections, MaxConnectionsPerIP: cfg.MaxConnectionsPerIP,
+		MaxRequestBytes: cfg.MaxRequestBytes, QueuedMaxRequestBytes: cfg.QueuedMaxRequestBytes,
+		MaxConnections: cfg.MaxConnections, MaxConnectionsPerIP: cfg.MaxConnectionsPerIP,
 		IdleTimeout: cfg.ConnectionsMaxIdle, MemoryHost: memory, SendBuffer: cfg.SendBuffer, ReceiveBuffer: cfg.ReceiveBuffer,
 		Logger: cfg.Logger, Registerer: cfg.Registerer,
 	})

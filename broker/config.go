@@ -33,6 +33,9 @@ type Config struct {
 	Listeners []Listener
 	// MaxRequestBytes is socket.request.max.bytes: connections that announce a larger request are closed. Default 100 MiB.
 	MaxRequestBytes int32
+	// QueuedMaxRequestBytes is queued.max.request.bytes: what requests being read may take together. Below 1, the default: no
+	// limit.
+	QueuedMaxRequestBytes int64
 	// MaxConnections and MaxConnectionsPerIP are max.connections and max.connections.per.ip; 0 is no limit, the default.
 	MaxConnections, MaxConnectionsPerIP int
 	// ConnectionsMaxIdle is connections.max.idle.ms: idle connections are closed after it, below 0 never. Default 10 min.
@@ -94,6 +97,7 @@ func DefaultConfig() Config {
 		DataDir:                "data",
 		Listeners:              []Listener{{Name: "PLAINTEXT", Address: "127.0.0.1:9092"}},
 		MaxRequestBytes:        100 << 20,
+		QueuedMaxRequestBytes:  -1,
 		ConnectionsMaxIdle:     10 * time.Minute,
 		NumPartitions:          1,
 		ReplicationFactor:      1,

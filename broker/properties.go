@@ -129,6 +129,7 @@ func (p *parser) fill() {
 	p.listeners()
 	p.cluster()
 	setInt(p, "socket.request.max.bytes", &c.MaxRequestBytes)
+	setInt(p, "queued.max.request.bytes", &c.QueuedMaxRequestBytes)
 	setInt(p, "max.connections", &c.MaxConnections)
 	setInt(p, "max.connections.per.ip", &c.MaxConnectionsPerIP)
 	setMillis(p, "connections.max.idle.ms", &c.ConnectionsMaxIdle)

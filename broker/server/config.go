@@ -18,6 +18,9 @@ type Config struct {
 
 	// MaxRequestBytes is socket.request.max.bytes: connections that announce a larger request are closed. 0: 100 MiB.
 	MaxRequestBytes int32
+	// QueuedMaxRequestBytes is queued.max.request.bytes: what the requests of all connections that are being read may take
+	// together; the others wait. 0 or below: no limit.
+	QueuedMaxRequestBytes int64
 	// MaxInFlight is the most answers of a connection that may be under way; with so many, its next request is not read. 0: 64.
 	MaxInFlight int
 	// MaxConnections is max.connections and MaxConnectionsPerIP max.connections.per.ip: a connection above either is closed at

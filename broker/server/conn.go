@@ -105,31 +105,18 @@ func (c *conn) finish() {
 }
 
 func (c *conn) readLoop(ctx context.Context) error {
-	frames := frameReader{bufio.NewReaderSize(c.nc, readBuffer), c.srv.cfg.MaxRequestBytes}
+	frames := frameReader{r: bufio.NewReaderSize(c.nc, readBuffer), max: c.srv.cfg.MaxRequestBytes, memory: c.srv.memory}
 	var lastKey int16
 	for {
 		c.reading.Store(true)
-		frame, pooled, err := frames.next()
+		frame, err := frames.next(ctx)
 		c.reading.Store(false)
 		if err != nil {
 			return err
 		}
-		c.lastActive.Store(time.Now().UnixNano())
-		c.srv.metrics.bytesIn.Add(float64(len(frame) + 4))
-		key, _ := api.PeekKey(frame)
-		if !(api.Pipelines(key) && key == lastKey) {
-			if err := c.waitDrained(ctx); err != nil {
-				return err
-			}
-		}
-		if c.srv.stopping.Load() {
-			return errStopped
-		}
-		lastKey = key
-		reply, err := c.srv.cfg.Dispatcher.Dispatch(ctx, c.client, frame)
-		if pooled {
-			putFrame(frame)
-		}
+		reply, err := c.begin(ctx, frame, lastKey)
+		lastKey, _ = api.PeekKey(frame)
+		frames.release(frame)
 		if err != nil {
 			return err
 		}
@@ -144,6 +131,21 @@ func (c *conn) readLoop(ctx context.Context) error {
 		}
 		c.enqueue(ctx, reply)
 	}
+}
+
+// begin starts the request in frame; lastKey is that of the one before.
+func (c *conn) begin(ctx context.Context, frame []byte, lastKey int16) (api.Reply, error) {
+	c.lastActive.Store(time.Now().UnixNano())
+	c.srv.metrics.bytesIn.Add(float64(len(frame) + 4))
+	if key, _ := api.PeekKey(frame); !api.Pipelines(key) || key != lastKey {
+		if err := c.waitDrained(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if c.srv.stopping.Load() {
+		return nil, errStopped
+	}
+	return c.srv.cfg.Dispatcher.Dispatch(ctx, c.client, frame)
 }
 
 // waitDrained waits until every answer under way has been written.

@@ -2,6 +2,7 @@ package server
 
 import (
 	"bufio"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -33,8 +34,13 @@ func (e *errFrame) Error() string {
 // A size is checked before anything is allocated for it, and memory for a large frame grows with the bytes that arrive, so
 // that a client cannot claim by a few bytes what it never sends.
 type frameReader struct {
-	r   *bufio.Reader
-	max int32
+	r      *bufio.Reader
+	max    int32
+	memory *requestMemory // shared by all connections
+
+	// Of the frame that next returned last:
+	pooled bool
+	held   int64 // taken from memory
 }
 
 // smallFrame bounds requests other than Produce. They are lists of names and numbers, which take many times their size when
@@ -44,33 +50,48 @@ const smallFrame = 16 << 20
 // minFrame is the least a request header takes: key, version, correlation id, null client id.
 const minFrame = 10
 
-// next reads a frame; io.EOF says that the client is gone between two of them. A pooled frame must be given back with
-// putFrame.
-func (f *frameReader) next() (frame []byte, pooled bool, err error) {
+// next reads a frame, which is to be given back with release; io.EOF says that the client is gone between two of them. It
+// waits for memory until ctx ends.
+func (f *frameReader) next(ctx context.Context) ([]byte, error) {
 	head, err := f.r.Peek(4)
 	if err != nil {
 		if len(head) > 0 && errors.Is(err, io.EOF) {
 			err = io.ErrUnexpectedEOF
 		}
-		return nil, false, err
+		return nil, err
 	}
 	size := int32(binary.BigEndian.Uint32(head))
 	if size < minFrame || size > f.max {
-		return nil, false, &errFrame{size, hint(head)}
+		return nil, &errFrame{size, hint(head)}
 	}
 	if head, err = f.r.Peek(6); err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	key, _ := api.PeekKey(head[4:])
 	if _, err = f.r.Discard(4); err != nil {
-		return nil, false, err
+		return nil, err
 	}
-	pooled = api.Pipelines(key)
-	if !pooled && size > smallFrame {
-		return nil, false, &errFrame{size, fmt.Sprintf("more than %d bytes for a request that carries no records (key %d)", smallFrame, key)}
+	f.pooled = api.Pipelines(key)
+	if !f.pooled && size > smallFrame {
+		return nil, &errFrame{size, fmt.Sprintf("more than %d bytes for a request that carries no records (key %d)", smallFrame, key)}
 	}
-	frame, err = f.read(int(size), pooled)
-	return frame, pooled && err == nil, err
+	if f.held, err = f.memory.take(ctx, int64(size)); err != nil {
+		return nil, err
+	}
+	frame, err := f.read(int(size), f.pooled)
+	if err != nil {
+		f.memory.give(f.held)
+	}
+	return frame, err
+}
+
+// release gives back the frame that next returned last, once its request has begun: only a frame that Pipelines may be
+// reused then, but the others do not count for long either.
+func (f *frameReader) release(frame []byte) {
+	f.memory.give(f.held)
+	if f.pooled {
+		putFrame(frame)
+	}
 }
 
 // growFrom is the size above which a frame's memory is taken as its bytes arrive.

@@ -36,11 +36,11 @@ func TestFrameReader(t *testing.T) {
 		{name: "TLS", in: []byte{0x16, 3, 1, 2, 0, 1, 0, 1}, want: "a TLS hello"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r := frameReader{bufio.NewReader(bytes.NewReader(c.in)), 100 << 20}
-			frame, pooled, err := r.next()
+			r := frameReader{r: bufio.NewReader(bytes.NewReader(c.in)), max: 100 << 20}
+			frame, err := r.next(t.Context())
 			switch {
-			case c.want == "" && (err != nil || pooled || !bytes.Equal(frame, metadata)):
-				t.Errorf("got %v %v %v", frame, pooled, err)
+			case c.want == "" && (err != nil || r.pooled || !bytes.Equal(frame, metadata)):
+				t.Errorf("got %v %v %v", frame, r.pooled, err)
 			case c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)):
 				t.Errorf("got %v, want %q", err, c.want)
 			case c.isEOF != (err == io.EOF):
@@ -59,12 +59,12 @@ func TestFrameReaderGrows(t *testing.T) {
 		for i := range body[4:] {
 			body[4+i] = byte(i * 31 >> 3)
 		}
-		r := frameReader{bufio.NewReader(bytes.NewReader(frameOf(int32(size), body...))), 100 << 20}
-		frame, pooled, err := r.next()
-		if err != nil || !pooled || !bytes.Equal(frame, body) {
-			t.Fatalf("size %d: %d bytes, pooled %v, %v", size, len(frame), pooled, err)
+		r := frameReader{r: bufio.NewReader(bytes.NewReader(frameOf(int32(size), body...))), max: 100 << 20}
+		frame, err := r.next(t.Context())
+		if err != nil || !r.pooled || !bytes.Equal(frame, body) {
+			t.Fatalf("size %d: %d bytes, pooled %v, %v", size, len(frame), r.pooled, err)
 		}
-		putFrame(frame)
+		r.release(frame)
 	}
 }
 
@@ -86,19 +86,17 @@ func FuzzFrameReader(f *testing.F) {
 	f.Add(frameOf(10, 0, 3, 0, 1, 0, 0, 0, 9, 0xff, 0xff))
 	f.Add([]byte("GET / HTTP/1.1\r\n"))
 	f.Fuzz(func(t *testing.T, in []byte) {
-		r := frameReader{bufio.NewReader(bytes.NewReader(in)), 1 << 20}
+		r := frameReader{r: bufio.NewReader(bytes.NewReader(in)), max: 1 << 20}
 		total := 0
 		for {
-			frame, pooled, err := r.next()
+			frame, err := r.next(t.Context())
 			if err != nil {
 				return
 			}
 			if total += 4 + len(frame); total > len(in) {
 				t.Fatalf("%d bytes of frames out of %d", total, len(in))
 			}
-			if pooled {
-				putFrame(frame)
-			}
+			r.release(frame)
 		}
 	})
 }

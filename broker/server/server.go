@@ -27,6 +27,7 @@ type Server struct {
 	log     *slog.Logger
 	metrics *metrics
 	limiter lineLimiter
+	memory  *requestMemory
 
 	listeners []*listener
 
@@ -39,7 +40,7 @@ type Server struct {
 	conns   map[*conn]struct{}
 	perIP   map[string]int
 	wg      sync.WaitGroup
-	memory  int // in-memory connections so far, to name them
+	dialed  int // in-memory connections so far, to name them
 }
 
 // listener is a bound Listener.
@@ -67,6 +68,7 @@ func New(cfg Config) *Server {
 		stopped: make(chan struct{}),
 		conns:   make(map[*conn]struct{}),
 		perIP:   make(map[string]int),
+		memory:  newRequestMemory(cfg.QueuedMaxRequestBytes),
 	}
 	s.metrics = newMetrics(cfg.Registerer)
 	return s
@@ -382,8 +384,8 @@ func (s *Server) DialContext(ctx context.Context, network, address string) (net.
 func (s *Server) dialMemory(l *listener) (net.Conn, error) {
 	s.mu.Lock()
 	running := s.serving != nil
-	s.memory++
-	n := s.memory
+	s.dialed++
+	n := s.dialed
 	s.mu.Unlock()
 	if !running {
 		return nil, &net.OpError{Op: "dial", Net: "memory", Addr: memAddr(l.advertised.String()), Err: syscall.ECONNREFUSED}

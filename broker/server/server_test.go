@@ -279,6 +279,30 @@ func TestBackPressure(t *testing.T) {
 	})
 }
 
+// One client that is slow to send holds memory that others wait for; those go on when it is gone.
+func TestRequestMemory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := run(t, server.Config{QueuedMaxRequestBytes: 25})
+		slow, quick := r.dial(t), r.dial(t)
+		half := request(keyAnswer, 1)
+		binary.BigEndian.PutUint32(half, 1000) // more than there is: it takes everything
+		send(t, slow, half)
+		synctest.Wait()
+		send(t, quick, request(keyAnswer, 2))
+		synctest.Wait()
+		r.nothingArrived(t)
+		slow.Close()
+		r.arrived(t, 2)
+		if got := readAnswer(t, quick); got != 2 {
+			t.Errorf("answer %d, want 2", got)
+		}
+		for n := uint32(3); n < 10; n++ { // everything was given back
+			send(t, quick, request(keyAnswer, n))
+			readAnswer(t, quick)
+		}
+	})
+}
+
 func TestClientGone(t *testing.T) {
 	r := run(t, server.Config{})
 	c := r.dial(t)
