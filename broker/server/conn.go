@@ -35,7 +35,7 @@ type conn struct {
 	writingSince atomic.Int64 // 0 while nothing is being written
 	reading      atomic.Bool  // no request is being dispatched
 
-	queue    chan api.Reply
+	queue    chan request
 	inFlight atomic.Int32  // answers queued and not written
 	drained  chan struct{} // receives when inFlight falls to 0
 	writer   sync.WaitGroup
@@ -43,6 +43,13 @@ type conn struct {
 
 	out                api.Out
 	buffers, unwritten net.Buffers
+}
+
+// request is one that has begun.
+type request struct {
+	api.Reply
+	key   int16
+	began time.Time
 }
 
 func newConn(ctx context.Context, s *Server, nc net.Conn, listener string) *conn {
@@ -115,12 +122,12 @@ func (c *conn) readLoop(ctx context.Context) error {
 			return err
 		}
 		reply, err := c.begin(ctx, frame, lastKey)
-		lastKey, _ = api.PeekKey(frame)
+		lastKey = reply.key
 		frames.release(frame)
 		if err != nil {
 			return err
 		}
-		if reply == nil {
+		if reply.Reply == nil {
 			continue
 		}
 		if c.inFlight.Load() == 0 && reply.Ready() == nil {
@@ -134,18 +141,21 @@ func (c *conn) readLoop(ctx context.Context) error {
 }
 
 // begin starts the request in frame; lastKey is that of the one before.
-func (c *conn) begin(ctx context.Context, frame []byte, lastKey int16) (api.Reply, error) {
-	c.lastActive.Store(time.Now().UnixNano())
+func (c *conn) begin(ctx context.Context, frame []byte, lastKey int16) (r request, err error) {
+	r.began = time.Now()
+	r.key, _ = api.PeekKey(frame)
+	c.lastActive.Store(r.began.UnixNano())
 	c.srv.metrics.bytesIn.Add(float64(len(frame) + 4))
-	if key, _ := api.PeekKey(frame); !api.Pipelines(key) || key != lastKey {
+	if !api.Pipelines(r.key) || r.key != lastKey {
 		if err := c.waitDrained(ctx); err != nil {
-			return nil, err
+			return r, err
 		}
 	}
 	if c.srv.stopping.Load() {
-		return nil, errStopped
+		return r, errStopped
 	}
-	return c.srv.cfg.Dispatcher.Dispatch(ctx, c.client, frame)
+	r.Reply, err = c.srv.cfg.Dispatcher.Dispatch(ctx, c.client, frame)
+	return r, err
 }
 
 // waitDrained waits until every answer under way has been written.
@@ -162,10 +172,10 @@ func (c *conn) waitDrained(ctx context.Context) error {
 
 // enqueue hands an answer to the writer, waiting for room in the queue: that is what stops a client from having more and
 // more under way.
-func (c *conn) enqueue(ctx context.Context, reply api.Reply) {
+func (c *conn) enqueue(ctx context.Context, reply request) {
 	if !c.started {
 		c.started = true
-		c.queue = make(chan api.Reply, c.srv.cfg.MaxInFlight)
+		c.queue = make(chan request, c.srv.cfg.MaxInFlight)
 		c.writer.Go(func() { c.writeLoop(ctx) })
 	}
 	c.inFlight.Add(1)
@@ -183,7 +193,7 @@ const maxBatchedAnswers = 32
 // writeLoop writes queued answers in order. Answers that are ready together leave in one write. When the connection has
 // ended it releases what is left.
 func (c *conn) writeLoop(ctx context.Context) {
-	batch := make([]api.Reply, 0, maxBatchedAnswers)
+	batch := make([]request, 0, maxBatchedAnswers)
 	for reply := range c.queue {
 		if !c.await(ctx, reply) {
 			reply.Release()
@@ -191,8 +201,8 @@ func (c *conn) writeLoop(ctx context.Context) {
 			continue
 		}
 		batch = append(batch[:0], reply)
-		var unready api.Reply
-		for unready == nil && len(batch) < maxBatchedAnswers && len(c.queue) > 0 {
+		var unready request
+		for unready.Reply == nil && len(batch) < maxBatchedAnswers && len(c.queue) > 0 {
 			if next := <-c.queue; next.Ready() == nil {
 				batch = append(batch, next)
 			} else {
@@ -200,15 +210,15 @@ func (c *conn) writeLoop(ctx context.Context) {
 			}
 		}
 		c.writeBatch(batch)
-		if unready != nil {
+		if unready.Reply != nil {
 			c.writeOne(ctx, unready)
 		}
 	}
 }
 
-func (c *conn) writeOne(ctx context.Context, reply api.Reply) {
+func (c *conn) writeOne(ctx context.Context, reply request) {
 	if c.await(ctx, reply) {
-		c.writeBatch([]api.Reply{reply})
+		c.writeBatch([]request{reply})
 		return
 	}
 	reply.Release()
@@ -217,14 +227,14 @@ func (c *conn) writeOne(ctx context.Context, reply api.Reply) {
 
 // await waits until a reply can be built; false if the connection ended first. While the server stops, only
 // acknowledgements are worth waiting for.
-func (c *conn) await(ctx context.Context, reply api.Reply) bool {
+func (c *conn) await(ctx context.Context, reply request) bool {
 	for {
 		ready := reply.Ready()
 		if ready == nil {
 			return ctx.Err() == nil
 		}
 		stop := c.srv.stopped
-		if api.Acknowledges(reply) {
+		if api.Acknowledges(reply.Reply) {
 			stop = nil
 		}
 		select {
@@ -237,7 +247,7 @@ func (c *conn) await(ctx context.Context, reply api.Reply) bool {
 	}
 }
 
-func (c *conn) writeBatch(batch []api.Reply) {
+func (c *conn) writeBatch(batch []request) {
 	if err := c.write(batch...); err != nil {
 		c.cancel(err)
 		c.nc.Close() // ends the reader
@@ -256,7 +266,7 @@ func (c *conn) settle(n int32) {
 }
 
 // write builds the answers, writes them in one go and releases them.
-func (c *conn) write(batch ...api.Reply) error {
+func (c *conn) write(batch ...request) error {
 	for _, reply := range batch {
 		reply.AppendTo(&c.out)
 	}
@@ -265,12 +275,14 @@ func (c *conn) write(batch ...api.Reply) error {
 	c.unwritten = c.buffers // WriteTo consumes it, while buffers keeps the memory
 	c.writingSince.Store(time.Now().UnixNano())
 	_, err := c.unwritten.WriteTo(c.nc)
+	now := time.Now()
 	c.writingSince.Store(0)
-	c.lastActive.Store(time.Now().UnixNano())
+	c.lastActive.Store(now.UnixNano())
 	clear(c.buffers)
 	c.out.Reset()
 	for _, reply := range batch {
 		reply.Release()
+		c.srv.metrics.answered(reply.key, now.Sub(reply.began))
 	}
 	c.srv.metrics.bytesOut.Add(float64(n))
 	return err

@@ -1,12 +1,18 @@
 package server
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
 
 // metrics are the counters of the connections.
 type metrics struct {
 	connections       prometheus.Gauge
 	refused, errors   prometheus.Counter
 	bytesIn, bytesOut prometheus.Counter
+	duration          *prometheus.HistogramVec
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -32,8 +38,18 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Help: "Bytes of answers written.",
 		}),
 	}
+	m.duration = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "kafka_network_request_duration_seconds",
+		Help: "From a request's arrival to its answer's leaving, by API. Produce with acks=all includes the disk, Fetch and " +
+			"JoinGroup what they wait for.",
+		Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
+	}, []string{"api"})
 	if reg != nil {
-		reg.MustRegister(m.connections, m.refused, m.errors, m.bytesIn, m.bytesOut)
+		reg.MustRegister(m.connections, m.refused, m.errors, m.bytesIn, m.bytesOut, m.duration)
 	}
 	return m
+}
+
+func (m *metrics) answered(key int16, after time.Duration) {
+	m.duration.WithLabelValues(kmsg.NameForKey(key)).Observe(after.Seconds())
 }
