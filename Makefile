@@ -20,7 +20,7 @@ peers:
 
 check:
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo 'run: gofmt -w .'; exit 1; }
-	@long=$$(wc -l $$(git ls-files '*.go') | awk '$$1 > 600 && $$2 != "total"'); test -z "$$long" || { echo "above 600 lines: $$long"; exit 1; }
+	@long=$$(wc -l $$(git ls-files '*.go') | awk '$$1 > 600 && $$2 != "total" && $$2 !~ /\.pb\.go$$/'); test -z "$$long" || { echo "above 600 lines: $$long"; exit 1; }
 	go vet ./...
 	@if command -v staticcheck >/dev/null; then staticcheck ./...; else echo 'staticcheck is not installed: skipped'; fi
 
