@@ -3561,9 +3561,11 @@ func (x *SinkReply_Partitions) GetPartitions() []*TopicOffset {
 type SinkReply_Report struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Id    uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
-	// The record's number in the stream: the first record of the first put is 0. A put that comes again has new numbers.
-	Record        uint64 `protobuf:"varint,2,opt,name=record,proto3" json:"record,omitempty"`
-	Error         *Error `protobuf:"bytes,3,opt,name=error,proto3" json:"error,omitempty"`
+	// Which record of a put that no pre_commit has covered yet: where it was in the log.
+	Topic         string `protobuf:"bytes,2,opt,name=topic,proto3" json:"topic,omitempty"`
+	Partition     int32  `protobuf:"varint,3,opt,name=partition,proto3" json:"partition,omitempty"`
+	Offset        int64  `protobuf:"varint,4,opt,name=offset,proto3" json:"offset,omitempty"`
+	Error         *Error `protobuf:"bytes,5,opt,name=error,proto3" json:"error,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3605,9 +3607,23 @@ func (x *SinkReply_Report) GetId() uint64 {
 	return 0
 }
 
-func (x *SinkReply_Report) GetRecord() uint64 {
+func (x *SinkReply_Report) GetTopic() string {
 	if x != nil {
-		return x.Record
+		return x.Topic
+	}
+	return ""
+}
+
+func (x *SinkReply_Report) GetPartition() int32 {
+	if x != nil {
+		return x.Partition
+	}
+	return 0
+}
+
+func (x *SinkReply_Report) GetOffset() int64 {
+	if x != nil {
+		return x.Offset
 	}
 	return 0
 }
@@ -3854,7 +3870,7 @@ const file_plugin_proto_rawDesc = "" +
 	"\n" +
 	"partitions\x18\x01 \x03(\v2\x1f.millrace.plugin.v1.TopicOffsetR\n" +
 	"partitionsB\t\n" +
-	"\arequest\"\xd1\x05\n" +
+	"\arequest\"\x86\x06\n" +
 	"\tSinkReply\x128\n" +
 	"\x04done\x18\x01 \x01(\v2\".millrace.plugin.v1.SinkReply.DoneH\x00R\x04done\x12K\n" +
 	"\vset_offsets\x18\x02 \x01(\v2(.millrace.plugin.v1.SinkReply.PartitionsH\x00R\n" +
@@ -3872,11 +3888,13 @@ const file_plugin_proto_rawDesc = "" +
 	"Partitions\x12?\n" +
 	"\n" +
 	"partitions\x18\x01 \x03(\v2\x1f.millrace.plugin.v1.TopicOffsetR\n" +
-	"partitions\x1aa\n" +
+	"partitions\x1a\x95\x01\n" +
 	"\x06Report\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x16\n" +
-	"\x06record\x18\x02 \x01(\x04R\x06record\x12/\n" +
-	"\x05error\x18\x03 \x01(\v2\x19.millrace.plugin.v1.ErrorR\x05errorB\a\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x14\n" +
+	"\x05topic\x18\x02 \x01(\tR\x05topic\x12\x1c\n" +
+	"\tpartition\x18\x03 \x01(\x05R\tpartition\x12\x16\n" +
+	"\x06offset\x18\x04 \x01(\x03R\x06offset\x12/\n" +
+	"\x05error\x18\x05 \x01(\v2\x19.millrace.plugin.v1.ErrorR\x05errorB\a\n" +
 	"\x05reply\"O\n" +
 	"\fReportAnswer\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12/\n" +
