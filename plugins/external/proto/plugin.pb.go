@@ -1765,7 +1765,7 @@ func (x *Committed) GetTopics() []string {
 	return nil
 }
 
-// Each request but answers to reports is answered by done before the next is sent; in between the task may send the other
+// Each request but cancel and answers to reports is answered by done before the next is sent; in between the task may send the other
 // replies, which have the meaning of SinkTaskContext's methods.
 type SinkRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1778,6 +1778,7 @@ type SinkRequest struct {
 	//	*SinkRequest_Close
 	//	*SinkRequest_Report
 	//	*SinkRequest_Stop
+	//	*SinkRequest_Cancel
 	Request       isSinkRequest_Request `protobuf_oneof:"request"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1883,6 +1884,15 @@ func (x *SinkRequest) GetStop() bool {
 	return false
 }
 
+func (x *SinkRequest) GetCancel() bool {
+	if x != nil {
+		if x, ok := x.Request.(*SinkRequest_Cancel); ok {
+			return x.Cancel
+		}
+	}
+	return false
+}
+
 type isSinkRequest_Request interface {
 	isSinkRequest_Request()
 }
@@ -1915,6 +1925,10 @@ type SinkRequest_Stop struct {
 	Stop bool `protobuf:"varint,7,opt,name=stop,proto3,oneof"`
 }
 
+type SinkRequest_Cancel struct {
+	Cancel bool `protobuf:"varint,8,opt,name=cancel,proto3,oneof"` // the running call should return soon; not answered itself
+}
+
 func (*SinkRequest_Start) isSinkRequest_Request() {}
 
 func (*SinkRequest_Put_) isSinkRequest_Request() {}
@@ -1928,6 +1942,8 @@ func (*SinkRequest_Close) isSinkRequest_Request() {}
 func (*SinkRequest_Report) isSinkRequest_Request() {}
 
 func (*SinkRequest_Stop) isSinkRequest_Request() {}
+
+func (*SinkRequest_Cancel) isSinkRequest_Request() {}
 
 type SinkReply struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -3852,7 +3868,7 @@ const file_plugin_proto_rawDesc = "" +
 	"\x05topic\x18\x02 \x03(\rR\x05topic\x12\x1c\n" +
 	"\tpartition\x18\x03 \x03(\x11R\tpartition\x12\x16\n" +
 	"\x06offset\x18\x04 \x03(\x12R\x06offset\x12\x16\n" +
-	"\x06topics\x18\x05 \x03(\tR\x06topics\"\xad\x04\n" +
+	"\x06topics\x18\x05 \x03(\tR\x06topics\"\xc7\x04\n" +
 	"\vSinkRequest\x121\n" +
 	"\x05start\x18\x01 \x01(\v2\x19.millrace.plugin.v1.StartH\x00R\x05start\x127\n" +
 	"\x03put\x18\x02 \x01(\v2#.millrace.plugin.v1.SinkRequest.PutH\x00R\x03put\x12K\n" +
@@ -3861,7 +3877,8 @@ const file_plugin_proto_rawDesc = "" +
 	"\x04open\x18\x04 \x01(\v2*.millrace.plugin.v1.SinkRequest.PartitionsH\x00R\x04open\x12B\n" +
 	"\x05close\x18\x05 \x01(\v2*.millrace.plugin.v1.SinkRequest.PartitionsH\x00R\x05close\x12:\n" +
 	"\x06report\x18\x06 \x01(\v2 .millrace.plugin.v1.ReportAnswerH\x00R\x06report\x12\x14\n" +
-	"\x04stop\x18\a \x01(\bH\x00R\x04stop\x1a3\n" +
+	"\x04stop\x18\a \x01(\bH\x00R\x04stop\x12\x18\n" +
+	"\x06cancel\x18\b \x01(\bH\x00R\x06cancel\x1a3\n" +
 	"\x03Put\x12\x18\n" +
 	"\arecords\x18\x01 \x01(\fR\arecords\x12\x12\n" +
 	"\x04more\x18\x02 \x01(\bR\x04more\x1aM\n" +
@@ -4223,6 +4240,7 @@ func file_plugin_proto_init() {
 		(*SinkRequest_Close)(nil),
 		(*SinkRequest_Report)(nil),
 		(*SinkRequest_Stop)(nil),
+		(*SinkRequest_Cancel)(nil),
 	}
 	file_plugin_proto_msgTypes[22].OneofWrappers = []any{
 		(*SinkReply_Done_)(nil),
