@@ -9,6 +9,7 @@ import (
 	"millrace/connectors/tools"
 	"millrace/plugins"
 	"millrace/plugins/converters"
+	"millrace/plugins/converters/avro"
 	"millrace/plugins/transforms"
 )
 
@@ -20,6 +21,7 @@ func builtIn() (*plugins.Registry, error) {
 	registry := plugins.New()
 	for _, list := range [][]connectors.Plugin{
 		file.Plugins(), activemq.Plugins(), mqtt.Plugins(), nats.Plugins(), tools.Plugins(), converters.Plugins(), transforms.Plugins(),
+		avro.Plugins(),
 	} {
 		if wrapSource != nil {
 			for i := range list {
