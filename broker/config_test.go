@@ -163,7 +163,7 @@ func TestRefusals(t *testing.T) {
 	})
 	t.Run("a port that is in use", func(t *testing.T) {
 		err := runBroker(t, func(cfg *broker.Config) { cfg.Listeners[0].Address = c.Addr() })
-		if err == nil || !strings.Contains(err.Error(), "address in use; stop the other program or set listeners to a free port") {
+		if err == nil || !strings.Contains(err.Error(), "address already in use; stop the other program or set listeners to a free port") {
 			t.Errorf("got %v", err)
 		}
 	})

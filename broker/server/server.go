@@ -81,7 +81,7 @@ func (s *Server) Listen(ctx context.Context) error {
 		if err != nil {
 			s.closeListeners()
 			if errors.Is(err, syscall.EADDRINUSE) {
-				return fmt.Errorf("listener %s %s: address in use; stop the other program or set listeners to a free port", l.Name, l.Address)
+				return fmt.Errorf("listener %s %s: %w; stop the other program or set listeners to a free port", l.Name, l.Address, syscall.EADDRINUSE)
 			}
 			return fmt.Errorf("listener %s %s: %w", l.Name, l.Address, err)
 		}

@@ -472,7 +472,7 @@ func TestListenErrors(t *testing.T) {
 	}
 	defer taken.Close()
 	s := server.New(server.Config{Listeners: []server.Listener{{Name: "PLAINTEXT", Address: taken.Addr().String()}}})
-	want := "listener PLAINTEXT " + taken.Addr().String() + ": address in use; stop the other program or set listeners to a free port"
+	want := "listener PLAINTEXT " + taken.Addr().String() + ": address already in use; stop the other program or set listeners to a free port"
 	if err := s.Listen(t.Context()); err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
