@@ -104,7 +104,7 @@ func DefaultConfig() Config {
 	return c
 }
 
-// ParseWorkerConfig reads the properties of a worker file. The error joins all mistakes.
+// ParseWorkerConfig reads the properties of a worker file. The error joins all mistakes; with it, only Warnings are set.
 func ParseWorkerConfig(mode Mode, props map[string]string) (Config, error) {
 	def := WorkerKeys(mode)
 	raw := connectors.Raw(props)
@@ -122,7 +122,7 @@ func ParseWorkerConfig(mode Mode, props map[string]string) (Config, error) {
 		errs = append(errs, err)
 	}
 	if len(errs) > 0 {
-		return Config{}, errors.Join(errs...)
+		return Config{Warnings: unknownKeys(def, props)}, errors.Join(errs...)
 	}
 	c := Config{
 		Mode: mode, Properties: maps.Clone(props), Values: values, Warnings: unknownKeys(def, props),
@@ -272,7 +272,7 @@ func unknownKeys(def *connectors.ConfigDef, props map[string]string) []string {
 		known := def.Lookup(k) != nil || both[k] ||
 			slices.ContainsFunc(knownPrefixes, func(p string) bool { return strings.HasPrefix(k, p) })
 		if !known {
-			warnings = append(warnings, fmt.Sprintf("%s: no worker configuration has this name; it is ignored", k))
+			warnings = append(warnings, fmt.Sprintf("%s: no worker configuration has this name", k))
 		}
 	}
 	return warnings

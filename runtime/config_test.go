@@ -96,6 +96,10 @@ func TestParseWorkerConfig_warns_of_unknown_keys(t *testing.T) {
 	if len(c.Warnings) != 1 || !strings.HasPrefix(c.Warnings[0], "offset.flush.intervall.ms: ") {
 		t.Errorf("warnings = %q", c.Warnings)
 	}
+	c, err = runtime.ParseWorkerConfig(runtime.Standalone, map[string]string{"offset.flush.intervall.ms": "1"})
+	if err == nil || len(c.Warnings) != 1 {
+		t.Errorf("beside the error %v, warnings = %q, want one", err, c.Warnings)
+	}
 }
 
 func TestParseWorkerConfig_worker_id_is_where_rest_answers(t *testing.T) {
