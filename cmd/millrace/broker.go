@@ -96,7 +96,7 @@ func runBroker(ctx context.Context, cfg broker.Config, log *slog.Logger, began t
 }
 
 // environment is an error of the surroundings: a port in use, a directory that is locked or cannot be written.
-func environment(err error) error {
+func environment(err error) *failure {
 	f := &failure{code: exitEnvironment, err: err}
 	if errors.Is(err, syscall.EADDRINUSE) {
 		f.fix = "another process listens there: stop it, or choose another port with --set"

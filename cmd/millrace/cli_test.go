@@ -5,6 +5,8 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -130,6 +132,15 @@ func TestCreateSendsWhatTheFileSays(t *testing.T) {
 		t.Errorf("exit code %d, sent %s, want %s; %s", code, &got, want, errs)
 	}
 	got.Reset()
+	file := filepath.Join(t.TempDir(), "c.json")
+	if err := os.WriteFile(file, []byte(`{"name":"c","config":{"topic":"t"}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, _, errs = execute(t, "", "connectors", "create", file, "tasks.max=3", "-u", server.URL)
+	if want := `{"config":{"name":"c","tasks.max":"3","topic":"t"},"name":"c"} POST /connectors`; code != exitOK || got.String() != want {
+		t.Errorf("exit code %d, sent %s, want %s; %s", code, &got, want, errs)
+	}
+	got.Reset()
 	code, _, _ = execute(t, "", "connectors", "apply", "a/b", "topic=t", "-u", server.URL)
 	if want := `{"name":"a/b","topic":"t"} PUT /connectors/a%2Fb/config`; code != exitOK || got.String() != want {
 		t.Errorf("exit code %d, sent %s, want %s", code, &got, want)
@@ -152,6 +163,9 @@ func TestVersion(t *testing.T) {
 	code, out, _ := execute(t, "", "version")
 	if code != exitOK || !strings.HasPrefix(out, "millrace dev (commit ") {
 		t.Errorf("exit code %d, %q", code, out)
+	}
+	if code, flag, errs := execute(t, "", "--version"); code != exitOK || flag != out {
+		t.Errorf("--version: exit code %d, %q, want %q; %s", code, flag, out, errs)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

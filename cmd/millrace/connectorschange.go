@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -26,8 +27,11 @@ func (b *bodyFlags) register(cmd *cobra.Command) {
 // read returns the connector that the file or args (a name, then key=value) describe; args also overrule the file.
 func (b *bodyFlags) read(cmd *cobra.Command, args []string) (settings.Connector, error) {
 	c := settings.Connector{Config: map[string]*string{}}
-	if b.file != "" {
-		path := b.file
+	path := b.file
+	if path == "" && len(args) > 0 && isConnectorFile(args[0]) { // the -f was left out
+		path, args = args[0], args[1:]
+	}
+	if path != "" {
 		if path == "-" {
 			copied, err := spool(cmd.InOrStdin())
 			if err != nil {
@@ -56,6 +60,16 @@ func (b *bodyFlags) read(cmd *cobra.Command, args []string) (settings.Connector,
 		return c, usagef("no connector: give -f FILE, or NAME key=value...")
 	}
 	return c, nil
+}
+
+// isConnectorFile reports whether an argument is the path of a connector file, not the name of a connector.
+func isConnectorFile(arg string) bool {
+	ext := filepath.Ext(arg)
+	if ext != ".json" && ext != ".properties" {
+		return false
+	}
+	info, err := os.Stat(arg)
+	return err == nil && info.Mode().IsRegular()
 }
 
 func spool(in io.Reader) (string, error) {

@@ -189,7 +189,7 @@ func TestRefusals(t *testing.T) {
 	}
 	defer func() { _ = taken.Close() }() // it only takes the port
 	mistakes := put(t, filepath.Join(dir, "bad.properties"),
-		"key.converter="+stringConverter+"\nvalue.converter="+stringConverter+"\n\noffset.flush.interval.ms=soon\nbroker.num.partitions=0\nlisteners=tcp://x\nbroker.log.dris=x\n")
+		"key.converter="+stringConverter+"\nvalue.converter="+stringConverter+"\n\noffset.flush.interval.ms=soon\nbroker.num.partitions=0\nlisteners=tcp://x\nbroker.log.dris=x\nofset.flush.timeout.ms=1\n")
 	elsewhere := []string{"--set", "broker.log.dirs=" + filepath.Join(dir, "data"), "--set", "broker.listeners=PLAINTEXT://127.0.0.1:0", "--set", "listeners=http://127.0.0.1:0"}
 	tests := []struct {
 		name string
@@ -198,12 +198,15 @@ func TestRefusals(t *testing.T) {
 		want []string
 	}{
 		{"all mistakes with file and line", []string{"standalone", mistakes}, 2,
-			[]string{"bad.properties:4: ", "offset.flush.interval.ms", "bad.properties:6: ", "listeners", "bad.properties:7: ", "log.dris: unknown key"}},
+			[]string{"bad.properties:4: ", "offset.flush.interval.ms", "bad.properties:6: ", "listeners", "bad.properties:7: ", "log.dris: unknown key",
+				"bad.properties:8: ofset.flush.timeout.ms: no worker configuration has this name"}},
+		{"a converter that there is not", append([]string{"standalone", put(t, filepath.Join(dir, "class.properties"), "key.converter="+stringConverter+"\nvalue.converter=com.acme.None\n")}, elsewhere...), 2,
+			[]string{"class.properties:2: ", "com.acme.None"}},
 		{"a REST port in use", append([]string{"standalone"}, append(elsewhere, "--set", "listeners=http://"+taken.Addr().String())...), 3,
 			[]string{"address already in use", "fix: "}},
 		{"a Kafka port in use", append([]string{"standalone"}, append(elsewhere, "--set", "broker.listeners=PLAINTEXT://"+taken.Addr().String())...), 3,
-			[]string{"address in use", "set listeners to a free port"}},
-		{"a data directory in use", append([]string{"standalone"}, append(elsewhere, "--set", "broker.log.dirs="+w.Dir)...), 3, []string{w.Dir}},
+			[]string{"address already in use", "set listeners to a free port", "fix: here the key is broker.listeners"}},
+		{"a data directory in use", append([]string{"standalone"}, append(elsewhere, "--set", "broker.log.dirs="+w.Dir)...), 3, []string{w.Dir, "fix: here the key is broker.log.dirs"}},
 		{"nobody at a loopback address", []string{"standalone", "--set", "bootstrap.servers=127.0.0.1:1", "--set", "listeners=http://127.0.0.1:0"}, 3,
 			[]string{"no Kafka at 127.0.0.1:1", "fix: add --set bootstrap.servers= to use the integrated log"}},
 		{"another cluster beside broker keys", append([]string{"standalone", "--set", "bootstrap.servers=kafka:9092"}, elsewhere...), 2,

@@ -31,6 +31,10 @@ func commit() string {
 	return "unknown"
 }
 
+func versionLine() string {
+	return fmt.Sprintf("millrace %s (commit %s, %s)\n", version, commit(), goruntime.Version())
+}
+
 func newVersion() *cobra.Command {
 	var out output
 	cmd := &cobra.Command{
@@ -42,7 +46,7 @@ func newVersion() *cobra.Command {
 			if out == asJSON {
 				return writeJSON(cmd.OutOrStdout(), map[string]string{"version": version, "commit": commit(), "go": goruntime.Version()})
 			}
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), "millrace %s (commit %s, %s)\n", version, commit(), goruntime.Version())
+			_, err := fmt.Fprint(cmd.OutOrStdout(), versionLine())
 			return err
 		},
 	}

@@ -9,12 +9,14 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"millrace/broker"
+	"millrace/broker/commitlog"
 	"millrace/cmd/internal/settings"
 	"millrace/connectors"
 	"millrace/rest"
@@ -29,11 +31,13 @@ type workerConfig struct {
 	rest    rest.Config
 	// broker configures the integrated log; nil if connectors use another cluster.
 	broker *broker.Config
+	// explain puts file and line before an error that names a key.
+	explain func(error) error
 }
 
 // configure checks the whole configuration and reports all its mistakes at once.
 func configure(s *settings.Settings, log *slog.Logger) (*workerConfig, error) {
-	var c workerConfig
+	c := workerConfig{explain: func(err error) error { return s.Explain(err, "") }}
 	var errs []error
 	var err error
 	if integrated(s) {
@@ -43,17 +47,19 @@ func configure(s *settings.Settings, log *slog.Logger) (*workerConfig, error) {
 	}
 	props := s.Values(brokerPrefix)
 	c.runtime, err = runtime.ParseWorkerConfig(runtime.Standalone, props)
-	errs = append(errs, s.Explain(err, ""))
+	errs = append(errs, c.explain(err))
 	c.rest, err = rest.ParseConfig(props)
-	errs = append(errs, s.Explain(err, ""))
-	if err := errors.Join(errs...); err != nil {
-		return nil, distinct(err)
-	}
+	errs = append(errs, c.explain(err))
+	// As in Connect, an unknown key alone stops nobody: it may be meant for another part of a Connect installation.
+	var unknown []error
 	for _, w := range c.runtime.Warnings {
-		if place := s.Place(w, ""); place != "" {
-			w = place + ": " + w
-		}
-		log.Warn("unknown configuration", "key", w)
+		unknown = append(unknown, c.explain(errors.New(w)))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, distinct(errors.Join(append(errs, unknown...)...))
+	}
+	for _, u := range unknown {
+		log.Warn("unknown configuration is ignored", "key", u.Error())
 	}
 	c.runtime.StateInTopics = c.runtime.StateInTopics || c.broker != nil
 	if _, set := props["task.shutdown.graceful.timeout.ms"]; !set {
@@ -135,7 +141,7 @@ func (f *standaloneFlags) run(ctx context.Context, stop func(), stderr io.Writer
 	if c.broker != nil {
 		b, err := startBroker(ctx, &all, c.broker, levels.Named("millrace.broker"), metrics)
 		if err != nil {
-			return ended(ctx, environment(err))
+			return ended(ctx, logEnvironment(err))
 		}
 		c.runtime.Bootstrap, c.runtime.Dialer = b.Advertised()[:1], b.DialContext
 		kafka = strings.Join(b.Advertised(), ",")
@@ -155,6 +161,18 @@ func (f *standaloneFlags) run(ctx context.Context, stop func(), stderr io.Writer
 		return ended(ctx, &failure{code: exitEnvironment, err: err})
 	}
 	return ended(ctx, all.await(ctx, nil))
+}
+
+// logEnvironment is environment for the integrated log, whose errors name keys without the prefix that they have here.
+func logEnvironment(err error) error {
+	f := environment(err)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		f.fix = "here the key is broker.listeners: --set broker.listeners=PLAINTEXT://127.0.0.1:PORT"
+	case errors.Is(err, commitlog.ErrDirInUse), errors.Is(err, commitlog.ErrWrongDir):
+		f.fix = "here the key is broker.log.dirs: --set broker.log.dirs=DIRECTORY"
+	}
+	return f
 }
 
 // ended is nil if the process was told to stop.
@@ -182,11 +200,11 @@ func startWorker(ctx context.Context, all *services, c *workerConfig, levels *lo
 	}
 	validator, err := validation.ForWorker(c.runtime, registry)
 	if err != nil {
-		return nil, nil, &failure{code: exitUsage, err: err}
+		return nil, nil, &failure{code: exitUsage, err: c.explain(err)}
 	}
 	w, err := runtime.New(c.runtime, registry, validator, levels)
 	if err != nil {
-		return nil, nil, &failure{code: exitUsage, err: err}
+		return nil, nil, &failure{code: exitUsage, err: c.explain(err)}
 	}
 	server, err := rest.New(c.rest, w.Herder(), levels.Named("millrace.rest"), metrics)
 	if err != nil {
