@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -242,6 +243,8 @@ func (f *fakes) plugins() []connectors.Plugin {
 			NewSink: func() connectors.Sink { return &fakeSink{fakeConnector{f: f}} }},
 		{Kind: connectors.KindConverter, Class: "test.PickyConverter", Version: "1", Config: none,
 			NewConverter: func() connectors.Converter { return pickyConverter{} }},
+		{Kind: connectors.KindConverter, Class: "test.EvenConverter", Version: "1", Config: none,
+			NewConverter: func() connectors.Converter { return evenConverter{} }},
 	}
 }
 
@@ -511,6 +514,17 @@ func (pickyConverter) FromConnect(_ string, _ connectors.Headers, _ *connectors.
 	}
 	s := fmt.Sprint(v)
 	return []byte(s), picky(s)
+}
+
+// evenConverter refuses odd numbers.
+type evenConverter struct{ pickyConverter }
+
+func (evenConverter) FromConnect(_ string, _ connectors.Headers, _ *connectors.Schema, v any) ([]byte, error) {
+	s := fmt.Sprint(v)
+	if strings.ContainsAny(s[len(s)-1:], "13579") {
+		return nil, &connectors.DataError{Msg: s + " is odd"}
+	}
+	return []byte(s), nil
 }
 
 func (pickyConverter) ToConnect(_ string, _ connectors.Headers, data []byte) (connectors.SchemaAndValue, error) {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -97,7 +96,7 @@ func (r *Runtime) EnsureConnector(ctx context.Context, config map[string]string)
 func (r *Runtime) Run(ctx context.Context) (err error) {
 	h := r.herder
 	defer h.gone()
-	cl := clients.Config{Bootstrap: r.cfg.Bootstrap, Dialer: r.cfg.Dialer, Options: r.cfg.Client, Log: r.log}
+	cl := clients.Config{Bootstrap: r.cfg.Bootstrap, Dialer: r.cfg.Dialer, Options: r.cfg.Client, Worker: r.cfg.Properties, Log: r.log}
 	p, err := r.open(ctx, cl)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -154,7 +153,15 @@ func (r *Runtime) open(ctx context.Context, cl clients.Config) (_ *parts, err er
 		return nil, err
 	}
 	p.closers = append(p.closers, p.producer.Close)
-	if p.adminCl, err = kgo.NewClient(append(cl.Base(r.clientID("shared-admin")), kgo.MetadataMinAge(100*time.Millisecond))...); err != nil {
+	// Mistakes in what the clients of connectors are given show now.
+	if _, err = cl.Consumer("", withPrefix(r.cfg.Properties, "consumer.")); err != nil {
+		return nil, err
+	}
+	opts, err := cl.Internal(r.clientID("shared-admin"))
+	if err != nil {
+		return nil, err
+	}
+	if p.adminCl, err = kgo.NewClient(opts...); err != nil {
 		return nil, err
 	}
 	p.closers = append(p.closers, p.adminCl.Close)
@@ -164,11 +171,17 @@ func (r *Runtime) open(ctx context.Context, cl clients.Config) (_ *parts, err er
 	var topics *topicstore.Store
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
-		p.configs, err = state.OpenConfigs(gctx, r.opener(cl, r.cfg.ConfigTopic, "configs"), r.herder.changed, r.log)
+		open, err := r.opener(cl, r.cfg.ConfigTopic, "configs")
+		if err == nil {
+			p.configs, err = state.OpenConfigs(gctx, open, r.herder.changed, r.log)
+		}
 		return err
 	})
 	g.Go(func() (err error) {
-		p.statuses, err = state.OpenStatuses(gctx, r.opener(cl, r.cfg.StatusTopic, "statuses"), r.cfg.WorkerID, r.log)
+		open, err := r.opener(cl, r.cfg.StatusTopic, "statuses")
+		if err == nil {
+			p.statuses, err = state.OpenStatuses(gctx, open, r.cfg.WorkerID, r.log)
+		}
 		return err
 	})
 	g.Go(func() (err error) {
@@ -176,7 +189,10 @@ func (r *Runtime) open(ctx context.Context, cl clients.Config) (_ *parts, err er
 			p.offsets, err = filestore.Open(r.cfg.OffsetFile)
 			return err
 		}
-		topics, err = topicstore.Open(gctx, r.topic(cl, r.cfg.OffsetTopic, "offsets"))
+		topic, err := r.topic(cl, r.cfg.OffsetTopic, "offsets")
+		if err == nil {
+			topics, err = topicstore.Open(gctx, topic)
+		}
 		return err
 	})
 	err = g.Wait()
@@ -193,19 +209,21 @@ func (r *Runtime) open(ctx context.Context, cl clients.Config) (_ *parts, err er
 	return p, err
 }
 
-func (r *Runtime) opener(cl clients.Config, t InternalTopic, what string) state.Opener {
+func (r *Runtime) opener(cl clients.Config, t InternalTopic, what string) (state.Opener, error) {
 	if !r.cfg.StateInTopics {
-		return state.InMemory()
+		return state.InMemory(), nil
 	}
-	return state.InTopic(r.topic(cl, t, what))
+	topic, err := r.topic(cl, t, what)
+	return state.InTopic(topic), err
 }
 
-func (r *Runtime) topic(cl clients.Config, t InternalTopic, what string) topiclog.Config {
+func (r *Runtime) topic(cl clients.Config, t InternalTopic, what string) (topiclog.Config, error) {
+	opts, err := cl.Internal(r.clientID(what))
 	return topiclog.Config{
 		Topic: t.Name, Partitions: t.Partitions, ReplicationFactor: t.ReplicationFactor,
 		ReplicationFactorAtMost: t.ReplicationFactorAtMost, SinglePartition: what == "configs",
-		TopicConfigs: t.Configs, Client: cl.Base(r.clientID(what)), Log: r.log,
-	}
+		TopicConfigs: t.Configs, Client: opts, Log: r.log,
+	}, err
 }
 
 // clientID is the id of an internal client: <group.id>[-<client.id>]-<what>.

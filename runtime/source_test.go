@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"millrace/connectors"
 	"millrace/runtime"
 )
@@ -74,6 +76,63 @@ func TestSource_failures(t *testing.T) {
 		sys.setErr(nil)
 		w.consume("retriable", 1)
 	})
+}
+
+func TestSource_dead_letters(t *testing.T) {
+	w := startWorker(t)
+	letters := func(topic string, n int) []map[string]string {
+		var got []map[string]string
+		for _, r := range w.consume(topic, n) {
+			m := map[string]string{"value": string(r.Value)}
+			for _, h := range r.Headers {
+				m[strings.TrimPrefix(h.Key, "__connect.errors.")] = string(h.Value)
+			}
+			delete(m, "exception.stacktrace")
+			got = append(got, m)
+		}
+		return got
+	}
+	dead := func(queue string, more ...string) []string {
+		return append(more, "errors.tolerance", "all", "errors.deadletterqueue.topic.name", queue,
+			"errors.deadletterqueue.topic.replication.factor", "1", "errors.deadletterqueue.context.headers.enable", "true")
+	}
+	w.fakes.source("n").limit.Store(4)
+	w.put(numbers("n", dead("odd", "value.converter", "test.EvenConverter")...))
+	letter := func(value, offset string) map[string]string {
+		return map[string]string{
+			"value": value, "topic": "n", "source.partition": `{"numbers":"all"}`, "source.offset": `{"next":` + offset + `}`,
+			"connector.name": "n", "task.id": "0", "stage": "VALUE_CONVERTER", "class.name": "test.EvenConverter",
+			"exception.class.name": "org.apache.kafka.connect.errors.DataException", "exception.message": value + " is odd",
+		}
+	}
+	if diff := cmp.Diff([]map[string]string{letter("1", "2"), letter("3", "4")}, letters("odd", 2)); diff != "" {
+		t.Errorf("dead letters (-want +got):\n%s", diff)
+	}
+	w.consume("n", 2)
+	eventually(t, "all are committed", func() bool {
+		offsets, err := w.Offsets(t.Context(), "n")
+		return err == nil && len(offsets) == 1 && offsets[0].Offset["next"] == int64(4)
+	})
+
+	// Records that the log refuses.
+	w.fakes.source("p").limit.Store(2)
+	w.put(numbers("p", dead("refused", "topic", "no/topic")...))
+	got := letters("refused", 2)
+	if got[1]["value"] != "1" || got[1]["stage"] != "KAFKA_PRODUCE" || got[1]["source.offset"] != `{"next":2}` ||
+		!strings.Contains(got[1]["exception.message"], "INVALID_TOPIC_EXCEPTION") {
+		t.Errorf("dead letter of a refused record: %v", got[1])
+	}
+
+	// Nothing is committed above a record that is neither in its topic nor in the queue.
+	w.fakes.source("q").limit.Store(2)
+	w.put(numbers("q", dead("no/queue", "value.converter", "test.EvenConverter")...))
+	st := w.await("q", runtime.StateRunning, runtime.StateFailed)
+	if !strings.Contains(st.Tasks[0].Trace, "no/queue") {
+		t.Errorf("trace = %s", st.Tasks[0].Trace)
+	}
+	if offsets, err := w.Offsets(t.Context(), "q"); err != nil || len(offsets) > 0 {
+		t.Errorf("offsets = %v, %v", offsets, err)
+	}
 }
 
 func TestSource_connector_that_does_not_start(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"millrace/connectors"
+	"millrace/runtime/internal/clients"
 	"millrace/runtime/internal/pipeline"
 	"millrace/runtime/internal/sinktask"
 	"millrace/runtime/internal/sourcetask"
@@ -165,7 +166,7 @@ func (i *instance) build(ctx context.Context, c *state.Connector, id int, t *tas
 	b := &taskBuilder{i: i, h: i.h, c: c, config: config, taskConfig: c.Tasks[id].Strings(), id: id, t: t, plugin: plugin, report: report}
 	var r runner
 	if plugin.Kind == connectors.KindSource {
-		r, err = b.source(paused)
+		r, err = b.source(ctx, paused)
 	} else {
 		r, err = b.sink(ctx, paused)
 	}
@@ -187,6 +188,8 @@ type taskBuilder struct {
 	plugin             *connectors.Plugin
 	report             func(State)
 	closers            []func()
+	// ignored are client settings without meaning here.
+	ignored []string
 }
 
 func (b *taskBuilder) close() {
@@ -223,33 +226,33 @@ const (
 	maxBytes   = 8 << 20
 )
 
-func (b *taskBuilder) source(paused bool) (runner, error) {
+func (b *taskBuilder) source(ctx context.Context, paused bool) (runner, error) {
 	p, err := b.pipeline()
 	if err != nil {
 		return nil, err
 	}
-	producer := b.h.producer
-	if overrides := withPrefix(b.config, "producer.override."); len(overrides) > 0 {
-		props := withPrefix(b.h.cfg.Properties, "producer.")
-		for k, v := range overrides {
-			props[k] = v
-		}
-		own, err := b.h.clients.Producer(fmt.Sprintf("connector-producer-%s-%d", b.c.Name, b.id), props)
-		if err != nil {
-			return nil, err
-		}
-		b.closers = append(b.closers, own.Close)
-		producer = own
+	producer, err := b.producer("connector-producer")
+	if err != nil {
+		return nil, err
 	}
 	var topics *sourcetask.TopicCreation
 	if b.h.cfg.TopicCreation {
-		if topics, err = sourcetask.ParseTopicCreation(b.config, b.h.admin); err != nil {
+		admin, err := b.admin()
+		if err != nil {
+			return nil, err
+		}
+		if topics, err = sourcetask.ParseTopicCreation(b.config, admin); err != nil {
 			return nil, err
 		}
 	}
+	letters, err := b.deadLetters(ctx, producer)
+	if err != nil {
+		return nil, err
+	}
+	b.reportIgnored()
 	return sourcetask.New(sourcetask.Config{
 		Connector: b.c.Name, ID: b.id, TaskConfig: b.taskConfig, Class: b.plugin.TaskClass,
-		Source: b.plugin.NewSource().NewTask(), Pipeline: p, Producer: producer, Offsets: b.h.offsets, Topics: topics,
+		Source: b.plugin.NewSource().NewTask(), Pipeline: p, Producer: producer, Offsets: b.h.offsets, Topics: topics, DeadLetters: letters,
 		Used: b.used(), Report: func(s sourcetask.State) { b.report(State(s)) },
 		FlushInterval: b.h.cfg.OffsetFlushInterval, FlushTimeout: b.h.cfg.OffsetFlushTimeout,
 		MaxRecords: maxRecords, MaxBytes: maxBytes, Counts: b.h.metrics.source(b.taskID()), Logger: b.t.log,
@@ -258,27 +261,33 @@ func (b *taskBuilder) source(paused bool) (runner, error) {
 
 func (b *taskBuilder) sink(ctx context.Context, paused bool) (runner, error) {
 	var r *sinktask.Task
-	letters, err := b.deadLetters(ctx, func(err error) { r.Fail(err) })
-	if err != nil {
-		return nil, err
-	}
+	var letters *sinktask.DeadLetters
 	var reporters []pipeline.Reporter
-	if letters != nil {
+	if b.deadLetterTopic() != "" {
+		producer, err := b.producer("connector-dlq-producer")
+		if err != nil {
+			return nil, err
+		}
+		queue, err := b.deadLetters(ctx, producer)
+		if err != nil {
+			return nil, err
+		}
+		letters = &sinktask.DeadLetters{Queue: queue, Fail: func(err error) { r.Fail(err) }}
 		reporters = append(reporters, letters)
 	}
 	p, err := b.pipeline(reporters...)
 	if err != nil {
 		return nil, err
 	}
-	props := withPrefix(b.h.cfg.Properties, "consumer.")
-	delete(props, "group.id") // a worker's consumer.group.id would put all sinks into one group
-	for k, v := range withPrefix(b.config, "consumer.override.") {
-		props[k] = v
+	props := b.settings("consumer")
+	if _, set := b.config["consumer.override.group.id"]; !set {
+		delete(props, "group.id") // a worker's consumer.group.id would put all sinks into one group
 	}
-	consumer, err := b.h.clients.Consumer(fmt.Sprintf("connector-consumer-%s-%d", b.c.Name, b.id), props)
+	consumer, err := b.clients().Consumer(fmt.Sprintf("connector-consumer-%s-%d", b.c.Name, b.id), props)
 	if err != nil {
 		return nil, err
 	}
+	b.reportIgnored()
 	maxPoll := 500
 	if text, ok := props["max.poll.records"]; ok {
 		if maxPoll, err = strconv.Atoi(text); err != nil || maxPoll < 1 {
@@ -291,7 +300,7 @@ func (b *taskBuilder) sink(ctx context.Context, paused bool) (runner, error) {
 	}
 	r = sinktask.New(sinktask.Config{
 		Connector: b.c.Name, ID: b.id, TaskConfig: b.taskConfig, Sink: b.plugin.NewSink().NewTask(), Pipeline: p,
-		Consumer: consumer, Group: sinkGroup(b.c.Name, b.config), Topics: splitTopics(b.taskConfig["topics"]),
+		Consumer: consumer, Group: sinkGroup(b.c.Name, b.config), Topics: splitTopics(b.taskConfig["topics"]), NoAutoCreate: !clients.AutoCreates(props),
 		TopicsRegex: b.taskConfig["topics.regex"], RegexInterval: interval, MaxPoll: maxPoll, DeadLetters: letters, Used: b.used(),
 		Report:         func(s sinktask.State) { b.report(State(s)) },
 		CommitInterval: b.h.cfg.OffsetFlushInterval, CommitTimeout: b.h.cfg.OffsetFlushTimeout,
@@ -316,34 +325,6 @@ func splitTopics(list string) []string {
 		}
 	}
 	return topics
-}
-
-func (b *taskBuilder) deadLetters(ctx context.Context, fail func(error)) (*sinktask.DeadLetters, error) {
-	topic := strings.TrimSpace(b.config["errors.deadletterqueue.topic.name"])
-	if topic == "" {
-		return nil, nil
-	}
-	replication := int16(3)
-	if text, ok := b.config["errors.deadletterqueue.topic.replication.factor"]; ok {
-		n, err := strconv.ParseInt(strings.TrimSpace(text), 10, 16)
-		if err != nil {
-			return nil, &connectors.ConfigError{Msg: fmt.Sprintf("Invalid value %s for configuration errors.deadletterqueue.topic.replication.factor: Not a number of type SHORT", text)}
-		}
-		replication = int16(n)
-	}
-	m := b.h.metrics
-	l := labels(b.taskID())
-	d := &sinktask.DeadLetters{
-		Connector: b.c.Name, Task: b.id, Topic: topic, Producer: b.h.producer, Fail: fail,
-		Context: strings.EqualFold(b.config["errors.deadletterqueue.context.headers.enable"], "true"),
-		Sent:    m.deadLetters.With(l), Failed: m.deadLetterFail.With(l),
-	}
-	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
-	defer cancel()
-	if err := d.Create(ctx, b.h.admin, replication); err != nil {
-		return nil, err
-	}
-	return d, nil
 }
 
 // used remembers active topics, unless the worker does not.

@@ -7,8 +7,6 @@ import (
 	"maps"
 	"math"
 	"net"
-	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -20,151 +18,148 @@ type Config struct {
 	Bootstrap []string
 	Dialer    func(ctx context.Context, network, address string) (net.Conn, error)
 	Options   []kgo.Opt
-	Log       *slog.Logger
+	// Worker are the worker's properties. Clients of the worker itself take their settings from them, and clients of
+	// connectors inherit security.protocol, sasl.* and ssl.* unless they go to a cluster of their own.
+	Worker map[string]string
+	// Ignored hears of settings without meaning here, by the kind of client; nil logs them.
+	Ignored func(kind string, names []string)
+	Log     *slog.Logger
 }
 
-// Base are the options of every client.
-func (c Config) Base(clientID string) []kgo.Opt {
-	opts := []kgo.Opt{kgo.SeedBrokers(c.Bootstrap...), kgo.ClientID(clientID)}
-	if c.Dialer != nil {
-		opts = append(opts, kgo.Dialer(c.Dialer))
+// Internal are the options of a client of the worker itself.
+func (c Config) Internal(clientID string) ([]kgo.Opt, error) {
+	s := newSettings(c.Worker)
+	opts := append(c.common(s, clientID, c.Bootstrap, c.Dialer), kgo.MetadataMinAge(metadataMinAge))
+	return opts, s.err()
+}
+
+// Admin makes a client for administration; props are admin settings without prefix.
+func (c Config) Admin(clientID string, props map[string]string) (*kgo.Client, error) {
+	s, opts := c.begin(clientID, props)
+	if n, ok := s.number("retries", 0, math.MaxInt32); ok {
+		opts = append(opts, kgo.RequestRetries(int(n)))
 	}
-	return append(opts, c.Options...)
-}
-
-// Producer makes a producer: all acks, no compression, no end to retries, Kafka's partitioning with explicit partitions
-// honoured, missing topics created by the broker if it does that. Its buffer has no limit, since each task has its own.
-// props are producer settings without prefix.
-func (c Config) Producer(clientID string, props map[string]string) (*kgo.Client, error) {
-	opts := append(c.Base(clientID),
-		kgo.RequiredAcks(kgo.AllISRAcks()),
-		kgo.ProducerBatchCompression(kgo.NoCompression()),
-		kgo.ProducerLinger(0),
-		kgo.RecordPartitioner(newPartitioner()),
-		kgo.UnknownTopicRetries(-1),
-		kgo.AllowAutoTopicCreation(),
-		kgo.MaxBufferedRecords(math.MaxInt32),
-		kgo.MetadataMinAge(100*time.Millisecond),
-	)
-	more, err := c.options(producerKeys, props)
-	if err != nil {
+	s.accept("default.api.timeout.ms", "enable.metrics.push")
+	if err := c.end("admin", s, props); err != nil {
 		return nil, err
 	}
-	return kgo.NewClient(append(opts, more...)...)
+	return kgo.NewClient(opts...)
 }
 
-// Consumer returns the options of a sink task's consumer, to which the task adds its group and topics.
-func (c Config) Consumer(clientID string, props map[string]string) ([]kgo.Opt, error) {
-	opts := append(c.Base(clientID),
-		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
-		kgo.DisableAutoCommit(),
-		kgo.Balancers(kgo.RangeBalancer(), kgo.CooperativeStickyBalancer()),
-		kgo.FetchMaxWait(500*time.Millisecond),
-		kgo.MetadataMinAge(100*time.Millisecond),
-	)
-	more, err := c.options(consumerKeys, props)
-	return append(opts, more...), err
+const metadataMinAge = 100 * time.Millisecond
+
+// begin reads what all clients have in common. The settings returned are props with what is inherited.
+func (c Config) begin(clientID string, props map[string]string) (*settings, []kgo.Opt) {
+	all := make(map[string]string)
+	bootstrap, dialer := c.Bootstrap, c.Dialer
+	if own := split(props["bootstrap.servers"]); len(own) > 0 {
+		bootstrap, dialer = own, nil
+	} else {
+		for k, v := range c.Worker {
+			if k == "security.protocol" || strings.HasPrefix(k, "sasl.") || strings.HasPrefix(k, "ssl.") {
+				all[k] = v
+			}
+		}
+	}
+	maps.Copy(all, props)
+	s := newSettings(all)
+	if id, ok := s.text("client.id"); ok && id != "" {
+		clientID = id
+	}
+	return s, append(c.common(s, clientID, bootstrap, dialer), kgo.MetadataMinAge(metadataMinAge))
 }
 
-// A mapping turns the text of a setting into an option; nil when the setting needs none.
-type mapping map[string]func(name, text string) (kgo.Opt, error)
-
-var producerKeys = mapping{
-	"acks":             acks,
-	"batch.size":       whole(func(n int64) kgo.Opt { return kgo.ProducerBatchMaxBytes(int32(max(n, 1<<20))) }),
-	"linger.ms":        whole(func(n int64) kgo.Opt { return kgo.ProducerLinger(time.Duration(n) * time.Millisecond) }),
-	"compression.type": compression,
-	"max.request.size": whole(func(n int64) kgo.Opt { return kgo.ProducerBatchMaxBytes(int32(min(n, math.MaxInt32))) }),
-	"request.timeout.ms": whole(func(n int64) kgo.Opt {
-		return kgo.ProduceRequestTimeout(time.Duration(n) * time.Millisecond)
-	}),
+// end reports what was not understood.
+func (c Config) end(kind string, s *settings, props map[string]string) error {
+	names := s.ignored(props)
+	switch {
+	case len(names) == 0:
+	case c.Ignored != nil:
+		c.Ignored(kind, names)
+	default:
+		c.Log.Warn("client settings have no meaning here and are ignored", "client", kind, "keys", strings.Join(names, ","))
+	}
+	return s.err()
 }
 
-var consumerKeys = mapping{
-	"auto.offset.reset": reset,
-	"group.id":          nothing, // the task reads it
-	"max.poll.records":  nothing,
-	"fetch.max.wait.ms": whole(func(n int64) kgo.Opt { return kgo.FetchMaxWait(time.Duration(n) * time.Millisecond) }),
-	"fetch.min.bytes":   whole(func(n int64) kgo.Opt { return kgo.FetchMinBytes(int32(min(n, math.MaxInt32))) }),
-	"fetch.max.bytes":   whole(func(n int64) kgo.Opt { return kgo.FetchMaxBytes(int32(min(n, math.MaxInt32))) }),
-	"max.partition.fetch.bytes": whole(func(n int64) kgo.Opt {
-		return kgo.FetchMaxPartitionBytes(int32(min(n, math.MaxInt32)))
-	}),
-	"session.timeout.ms":    whole(func(n int64) kgo.Opt { return kgo.SessionTimeout(time.Duration(n) * time.Millisecond) }),
-	"heartbeat.interval.ms": whole(func(n int64) kgo.Opt { return kgo.HeartbeatInterval(time.Duration(n) * time.Millisecond) }),
-	"isolation.level":       isolation,
-	"client.rack":           func(_, text string) (kgo.Opt, error) { return kgo.Rack(text), nil },
+// common are the options that every client has.
+func (c Config) common(s *settings, clientID string, bootstrap []string, dialer func(context.Context, string, string) (net.Conn, error)) []kgo.Opt {
+	opts := append([]kgo.Opt{kgo.SeedBrokers(bootstrap...), kgo.ClientID(clientID)}, c.Options...)
+	s.accept("bootstrap.servers", "client.id")
+	if dialer != nil {
+		// The log of this process, in memory: nothing of a network applies.
+		s.acceptPrefixes("security.", "sasl.", "ssl.", "socket.")
+		s.accept("send.buffer.bytes", "receive.buffer.bytes", "connections.max.idle.ms", "client.dns.lookup")
+		opts = append(opts, kgo.Dialer(dialer))
+	} else {
+		opts = append(opts, c.network(s)...)
+	}
+	if d, ok := s.millis("metadata.max.age.ms", metadataMinAge, time.Hour); ok {
+		opts = append(opts, kgo.MetadataMaxAge(d))
+	}
+	if d, ok := s.millis("request.timeout.ms", 100*time.Millisecond, 15*time.Minute); ok {
+		opts = append(opts, kgo.RequestTimeoutOverhead(d))
+	}
+	first, setFirst := s.millis("retry.backoff.ms", 0, time.Hour)
+	most, setMost := s.millis("retry.backoff.max.ms", 0, time.Hour)
+	if setFirst || setMost {
+		if !setFirst {
+			first = 100 * time.Millisecond
+		}
+		if !setMost {
+			most = time.Second
+		}
+		opts = append(opts, kgo.RetryBackoffFn(func(tries int) time.Duration {
+			return max(min(first<<min(max(tries-1, 0), 20), most), time.Millisecond)
+		}))
+	}
+	// The client does these by itself, or they belong to Java's reporting.
+	s.accept("metric.reporters", "metrics.num.samples", "metrics.recording.level", "metrics.sample.window.ms", "enable.metrics.push",
+		"metadata.recovery.strategy", "metadata.recovery.rebootstrap.trigger.ms")
+	return opts
 }
 
-func (c Config) options(known mapping, props map[string]string) ([]kgo.Opt, error) {
+// network returns the dialer, with TLS, and what authenticates.
+func (c Config) network(s *settings) []kgo.Opt {
 	var opts []kgo.Opt
-	for _, name := range slices.Sorted(maps.Keys(props)) {
-		make, ok := known[name]
-		if !ok {
-			c.Log.Warn("client setting has no meaning here and is ignored", "key", name)
-			continue
+	if d, ok := s.millis("connections.max.idle.ms", 100*time.Millisecond, 15*time.Minute); ok {
+		opts = append(opts, kgo.ConnIdleTimeout(d))
+	}
+	s.accept("client.dns.lookup", "socket.connection.setup.timeout.max.ms")
+	d := dialer{Dialer: net.Dialer{Timeout: 10 * time.Second}}
+	if t, ok := s.millis("socket.connection.setup.timeout.ms", time.Millisecond, time.Hour); ok {
+		d.Timeout = t
+	}
+	if n, ok := s.number("send.buffer.bytes", 0, math.MaxInt32); ok {
+		d.send = int(n)
+	}
+	if n, ok := s.number("receive.buffer.bytes", 0, math.MaxInt32); ok {
+		d.receive = int(n)
+	}
+	config, mechanism := security(s, c.Worker)
+	d.tls = config
+	opts = append(opts, kgo.Dialer(d.dial))
+	if mechanism != nil {
+		opts = append(opts, kgo.SASL(mechanism))
+	}
+	return opts
+}
+
+func split(list string) []string {
+	var items []string
+	for item := range strings.SplitSeq(list, ",") {
+		if item = strings.TrimSpace(item); item != "" {
+			items = append(items, item)
 		}
-		opt, err := make(name, strings.TrimSpace(props[name]))
-		if err != nil {
-			return nil, err
-		}
-		if opt != nil {
-			opts = append(opts, opt)
-		}
 	}
-	return opts, nil
+	return items
 }
 
-func whole(opt func(int64) kgo.Opt) func(name, text string) (kgo.Opt, error) {
-	return func(name, text string) (kgo.Opt, error) {
-		n, err := strconv.ParseInt(text, 10, 64)
-		if err != nil {
-			return nil, fmt.Errorf("Invalid value %s for configuration %s: Not a number of type LONG", text, name)
-		}
-		return opt(n), nil
-	}
+// AutoCreates is allow.auto.create.topics of a consumer's settings.
+func AutoCreates(props map[string]string) bool {
+	return !strings.EqualFold(strings.TrimSpace(props["allow.auto.create.topics"]), "false")
 }
 
-func nothing(string, string) (kgo.Opt, error) { return nil, nil }
-
-func acks(name, text string) (kgo.Opt, error) {
-	switch text {
-	case "all", "-1":
-		return nil, nil
-	}
-	return nil, fmt.Errorf("Invalid value %s for configuration %s: only all is supported, since a record counts as delivered once it is safe", text, name)
-}
-
-func compression(name, text string) (kgo.Opt, error) {
-	codecs := map[string]kgo.CompressionCodec{
-		"none": kgo.NoCompression(), "gzip": kgo.GzipCompression(), "snappy": kgo.SnappyCompression(),
-		"lz4": kgo.Lz4Compression(), "zstd": kgo.ZstdCompression(),
-	}
-	codec, ok := codecs[strings.ToLower(text)]
-	if !ok {
-		return nil, fmt.Errorf("Invalid value %s for configuration %s: String must be one of: none, gzip, snappy, lz4, zstd", text, name)
-	}
-	return kgo.ProducerBatchCompression(codec), nil
-}
-
-func reset(name, text string) (kgo.Opt, error) {
-	switch strings.ToLower(text) {
-	case "earliest":
-		return kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), nil
-	case "latest":
-		return kgo.ConsumeResetOffset(kgo.NewOffset().AtEnd()), nil
-	case "none":
-		return kgo.ConsumeResetOffset(kgo.NoResetOffset()), nil
-	}
-	return nil, fmt.Errorf("Invalid value %s for configuration %s: String must be one of: latest, earliest, none", text, name)
-}
-
-func isolation(name, text string) (kgo.Opt, error) {
-	switch text {
-	case "read_committed":
-		return kgo.FetchIsolationLevel(kgo.ReadCommitted()), nil
-	case "read_uncommitted":
-		return kgo.FetchIsolationLevel(kgo.ReadUncommitted()), nil
-	}
-	return nil, fmt.Errorf("Invalid value %s for configuration %s: String must be one of: read_committed, read_uncommitted", text, name)
+func unsupportedClass(class string, known []string) string {
+	return fmt.Sprintf("class %s is not available here; there are %s", class, strings.Join(known, ", "))
 }

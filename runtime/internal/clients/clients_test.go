@@ -2,7 +2,6 @@ package clients_test
 
 import (
 	"log/slog"
-	"strings"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -74,32 +73,4 @@ func murmur2(data []byte) uint32 {
 	h ^= h >> 13
 	h *= m
 	return h ^ h>>15
-}
-
-func TestSettings(t *testing.T) {
-	cfg := clients.Config{Bootstrap: []string{"127.0.0.1:1"}, Log: slog.New(slog.DiscardHandler)}
-	good := map[string]string{"linger.ms": "5", "compression.type": "zstd", "acks": "all", "interceptor.classes": "ignored"}
-	p, err := cfg.Producer("p", good)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p.Close()
-	bad := map[string]string{
-		"linger.ms": "x: Invalid value x for configuration linger.ms: Not a number of type LONG",
-		"acks":      "1: Invalid value 1 for configuration acks",
-	}
-	for key, v := range bad {
-		value, want, _ := strings.Cut(v, ": ")
-		if _, err := cfg.Producer("p", map[string]string{key: value}); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("error %v lacks %q", err, want)
-		}
-	}
-	for _, text := range []string{"earliest", "latest", "none"} {
-		if _, err := cfg.Consumer("c", map[string]string{"auto.offset.reset": text, "max.poll.records": "9"}); err != nil {
-			t.Error(err)
-		}
-	}
-	if _, err := cfg.Consumer("c", map[string]string{"auto.offset.reset": "soon"}); err == nil {
-		t.Error("soon was accepted")
-	}
 }

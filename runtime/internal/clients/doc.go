@@ -1,3 +1,13 @@
 // Package clients makes the franz-go clients of a worker with Kafka Connect's settings: the producer that source tasks share,
-// consumers of sink tasks, and the mapping of producer.*, consumer.* and their overrides onto franz-go.
+// consumers of sink tasks, admin clients, and those of the worker itself. producer.*, consumer.*, admin.* and their overrides are
+// mapped onto franz-go; a setting that nobody reads is reported as one without meaning here.
+//
+//	settings.go                             reading settings, all mistakes at once
+//	clients.go, producer.go, consumer.go    the mapping
+//	security.go, jaas.go, oauth.go          security.protocol, sasl.*
+//	tls.go, stores.go, dialer.go            ssl.*: PEM, PKCS12 and JKS
+//
+// Limits: no Kerberos, no classes of one's own (login modules, callback handlers, partitioners, interceptors), no encrypted PEM
+// keys. buffer.memory is ignored: each task has a budget of its own. A token endpoint may be named by a connector only if the
+// worker's own configuration names the same.
 package clients

@@ -6,8 +6,6 @@ import "github.com/twmb/franz-go/pkg/kgo"
 // murmur2 of the key, or one partition until its batch is full.
 type partitioner struct{ rest kgo.Partitioner }
 
-func newPartitioner() kgo.Partitioner { return partitioner{kgo.StickyKeyPartitioner(nil)} }
-
 func (p partitioner) ForTopic(topic string) kgo.TopicPartitioner {
 	rest := p.rest.ForTopic(topic)
 	onNewBatch, _ := rest.(kgo.TopicPartitionerOnNewBatch)

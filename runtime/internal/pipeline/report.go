@@ -2,10 +2,10 @@ package pipeline
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -50,7 +50,8 @@ func timestampType(r *Consumed) string {
 	return "NoTimestampType"
 }
 
-// ContextHeaders are the headers that tell of a failure in the dead letter queue, in Kafka Connect's order.
+// ContextHeaders are the headers that tell of a failure in the dead letter queue, in Kafka Connect's order. Those of source
+// records, which Kafka Connect does not have, say where the record was going and where it came from.
 func ContextHeaders(connector string, task int, f *Failure) []kgo.RecordHeader {
 	header := func(name, value string) kgo.RecordHeader {
 		return kgo.RecordHeader{Key: "__connect.errors." + name, Value: []byte(value)}
@@ -62,6 +63,18 @@ func ContextHeaders(connector string, task int, f *Failure) []kgo.RecordHeader {
 			header("partition", strconv.Itoa(int(r.Partition))),
 			header("offset", strconv.FormatInt(r.Offset, 10)))
 	}
+	if r := f.Source; r != nil {
+		headers = append(headers, header("topic", r.Topic))
+		if r.Partition >= 0 {
+			headers = append(headers, header("partition", strconv.Itoa(int(r.Partition))))
+		}
+		if r.SourcePartition != nil {
+			headers = append(headers, header("source.partition", asJSON(r.SourcePartition.Map())))
+		}
+		if r.SourceOffset != nil {
+			headers = append(headers, header("source.offset", asJSON(r.SourceOffset.Map())))
+		}
+	}
 	return append(headers,
 		header("connector.name", connector),
 		header("task.id", strconv.Itoa(task)),
@@ -72,13 +85,10 @@ func ContextHeaders(connector string, task int, f *Failure) []kgo.RecordHeader {
 		header("exception.stacktrace", Trace(f.Err)))
 }
 
-// DeadLetter returns the record for the dead letter queue: the bytes as they were read, with context headers if wanted.
-func DeadLetter(topic string, r *Consumed, context []kgo.RecordHeader) *kgo.Record {
-	headers := make([]kgo.RecordHeader, 0, len(r.Headers)+len(context))
-	headers = append(append(headers, r.Headers...), context...)
-	at := r.Timestamp
-	if at.UnixMilli() < 0 {
-		at = time.Time{} // no timestamp: the time of writing
+func asJSON(m map[string]any) string {
+	data, err := json.Marshal(m)
+	if err != nil {
+		return fmt.Sprint(m)
 	}
-	return &kgo.Record{Topic: topic, Partition: -1, Key: r.Key, Value: r.Value, Headers: headers, Timestamp: at}
+	return string(data)
 }

@@ -2,17 +2,10 @@ package sinktask
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"sync"
 	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kgo"
 
 	"millrace/connectors"
 	"millrace/runtime/internal/pipeline"
@@ -21,14 +14,7 @@ import (
 // DeadLetters is the dead letter queue of one task. No offset of a partition is committed before the queue has the records below
 // it that it was given.
 type DeadLetters struct {
-	Connector string
-	Task      int
-	Topic     string
-	// Context adds headers that tell what happened.
-	Context  bool
-	Producer *kgo.Client
-	// Sent and Failed count.
-	Sent, Failed prometheus.Counter
+	Queue *pipeline.DeadLetterQueue
 	// Fail ends the task when the queue refuses a record.
 	Fail func(error)
 
@@ -40,43 +26,20 @@ type DeadLetters struct {
 
 var _ pipeline.Reporter = (*DeadLetters)(nil)
 
-// Create creates the topic if it is not there: one partition, as Kafka Connect does.
-func (d *DeadLetters) Create(ctx context.Context, admin *kadm.Client, replication int16) error {
-	topics, err := admin.ListTopics(ctx, d.Topic)
-	if err != nil {
-		return fmt.Errorf("dead letter queue %s: %w", d.Topic, err)
-	}
-	if topics.Has(d.Topic) {
-		return nil
-	}
-	if _, err := admin.CreateTopic(ctx, 1, replication, nil, d.Topic); err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
-		return fmt.Errorf("create dead letter queue %s with replication factor %d "+
-			"(errors.deadletterqueue.topic.replication.factor): %w", d.Topic, replication, err)
-	}
-	return nil
-}
-
 // Report implements pipeline.Reporter. It does not wait for the log.
 func (d *DeadLetters) Report(_ context.Context, f *pipeline.Failure) error {
 	in := f.Consumed
 	if in == nil {
 		return nil
 	}
-	var headers []kgo.RecordHeader
-	if d.Context {
-		headers = pipeline.ContextHeaders(d.Connector, d.Task, f)
-	}
 	tp := connectors.TopicPartition{Topic: in.Topic, Partition: in.Partition}
 	d.add(tp, in.Offset)
 	offset := in.Offset
-	d.Producer.Produce(context.Background(), pipeline.DeadLetter(d.Topic, in, headers), func(_ *kgo.Record, err error) {
+	d.Queue.Send(f, in, func(err error) {
 		if err != nil {
-			// The offset stays pending: nothing above it is committed.
-			d.Failed.Inc()
-			d.Fail(&pipeline.FatalError{Msg: "Could not write to the dead letter queue " + d.Topic, Cause: err})
+			d.Fail(err) // the offset stays pending: nothing above it is committed
 			return
 		}
-		d.Sent.Inc()
 		d.remove(tp, offset)
 	})
 	return nil

@@ -30,6 +30,8 @@ type Config struct {
 	Topics        []string
 	TopicsRegex   string
 	RegexInterval time.Duration
+	// NoAutoCreate keeps the consumer from having missing Topics made.
+	NoAutoCreate bool
 	// MaxPoll is the most records of a Put.
 	MaxPoll     int
 	DeadLetters *DeadLetters
@@ -202,7 +204,10 @@ func (t *Task) subscription() ([]kgo.Opt, error) {
 		kgo.OnPartitionsLost(func(ctx context.Context, _ *kgo.Client, m map[string][]int32) { t.request(ctx, lost, m) }),
 	}, t.cfg.Consumer...)
 	if t.cfg.TopicsRegex == "" {
-		return append(opts, kgo.AllowAutoTopicCreation(), kgo.ConsumeTopics(t.cfg.Topics...)), nil
+		if !t.cfg.NoAutoCreate {
+			opts = append(opts, kgo.AllowAutoTopicCreation())
+		}
+		return append(opts, kgo.ConsumeTopics(t.cfg.Topics...)), nil
 	}
 	re, err := javaregex.Compile(t.cfg.TopicsRegex)
 	if err != nil {

@@ -2,8 +2,10 @@ package sourcetask
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -23,7 +25,8 @@ type chunk struct {
 	// slab holds what is produced. from tells which polled record slab[i] is; nil when all are.
 	slab []kgo.Record
 	from []int32
-	// positions are the last offsets of each source partition among the produced records.
+	// positions are the last offsets of each source partition. Records that were dropped count: unlike with Kafka Connect, they
+	// need not be read again because nothing was produced after them.
 	positions []position
 	bytes     int64
 	headers   []kgo.RecordHeader
@@ -31,6 +34,10 @@ type chunk struct {
 	// remaining and failures belong to the client's promise goroutine once the chunk is produced.
 	remaining int
 	failures  []failure
+	// open counts what must happen before the chunk's offsets may be committed: its records are answered, which is one, and each
+	// of its dead letters is written. lost is set when one is not.
+	open atomic.Int32
+	lost atomic.Bool
 
 	// done is guarded by the tracker.
 	done bool
@@ -46,19 +53,26 @@ var slabs = sync.Pool{New: func() any { s := make([]kgo.Record, 0, chunkRecords)
 // prepare transforms and converts polled records. An error ends the task.
 func (t *Task) prepare(ctx context.Context, polled []connectors.SourceRecord) (*chunk, error) {
 	c := &chunk{task: t, polled: polled, slab: (*slabs.Get().(*[]kgo.Record))[:0]}
+	c.open.Store(1)
 	now := time.Now()
 	t.lastTopic = ""
 	var current *position
 	for i := range polled {
 		sr := &polled[i]
 		r := &sr.Record
+		if sr.SourcePartition != nil && sr.SourceOffset != nil {
+			if current == nil || current.partition != sr.SourcePartition {
+				current = c.position(sr.SourcePartition)
+			}
+			current.offset = sr.SourceOffset
+		}
 		if t.cfg.Pipeline.HasTransforms() {
 			t.scratch = sr.Record // transforms change it; CommitRecords shows the record as it was polled
 			r = &t.scratch
 			keep, failure := t.cfg.Pipeline.Transform(ctx, r)
 			if failure != nil {
 				failure.Source = sr
-				if err := t.cfg.Pipeline.Errors.Decide(ctx, failure); err != nil {
+				if err := t.decide(ctx, c, failure, nil); err != nil {
 					return nil, err
 				}
 			}
@@ -72,7 +86,7 @@ func (t *Task) prepare(ctx context.Context, polled []connectors.SourceRecord) (*
 		if failure := t.convert(ctx, c, r, out, now); failure != nil {
 			c.slab = c.slab[:len(c.slab)-1]
 			failure.Source = sr
-			if err := t.cfg.Pipeline.Errors.Decide(ctx, failure); err != nil {
+			if err := t.decide(ctx, c, failure, nil); err != nil {
 				return nil, err
 			}
 			c.drop(i)
@@ -84,12 +98,6 @@ func (t *Task) prepare(ctx context.Context, polled []connectors.SourceRecord) (*
 		c.bytes += int64(len(out.Key)+len(out.Value)) + recordOverhead
 		if c.from != nil {
 			c.from = append(c.from, int32(i))
-		}
-		if sr.SourcePartition != nil && sr.SourceOffset != nil {
-			if current == nil || current.partition != sr.SourcePartition {
-				current = c.position(sr.SourcePartition)
-			}
-			current.offset = sr.SourceOffset
 		}
 	}
 	c.remaining = len(c.slab)
@@ -187,7 +195,7 @@ func (c *chunk) acknowledged(r *kgo.Record, err error) {
 // finished takes a chunk whose records all have an answer.
 func (t *Task) finished(c *chunk) {
 	for _, f := range c.failures {
-		if err := t.produceFailed(f); err != nil {
+		if err := t.produceFailed(c, f); err != nil {
 			// Nothing of the chunk nor of what follows it may be committed.
 			t.fail(err)
 			t.budget.give(len(c.polled), c.bytes)
@@ -196,6 +204,18 @@ func (t *Task) finished(c *chunk) {
 		f.record.Offset = -1
 	}
 	t.cfg.Counts.Written.Add(float64(len(c.slab) - len(c.failures)))
+	t.settle(c)
+}
+
+// settle notes that one of the things that c is open for has happened.
+func (t *Task) settle(c *chunk) {
+	if c.open.Add(-1) > 0 {
+		return
+	}
+	if c.lost.Load() { // the task has failed, and nothing of the chunk may be committed
+		t.budget.give(len(c.polled), c.bytes)
+		return
+	}
 	t.tracker.done(c)
 	if t.commits != nil {
 		t.commits.add(c)
@@ -214,16 +234,29 @@ func (t *Task) release(c *chunk) {
 }
 
 // produceFailed returns nil if the policy lets the record go.
-func (t *Task) produceFailed(f failure) error {
-	if t.cfg.Pipeline.Errors.TolerateAll() {
-		err := t.cfg.Pipeline.Errors.Decide(context.Background(), &pipeline.Failure{
-			Stage: pipeline.KafkaProduce, Class: t.class, Err: f.err})
-		if err == nil {
+func (t *Task) produceFailed(c *chunk, f failure) error {
+	if t.cfg.Pipeline.Errors.TolerateAll() && !errors.Is(f.err, kgo.ErrClientClosed) {
+		failed := &pipeline.Failure{Stage: pipeline.KafkaProduce, Class: t.class, Err: f.err, Source: c.source(f.record)}
+		if err := t.decide(context.Background(), c, failed, f.record); err == nil {
 			return nil
 		}
 	}
 	return &pipeline.FatalError{Msg: "Unrecoverable exception from producer send callback",
 		Cause: fmt.Errorf("write to topic %s: %w", f.record.Topic, f.err)}
+}
+
+// source finds what the task gave for a produced record.
+func (c *chunk) source(r *kgo.Record) *connectors.SourceRecord {
+	for j := range c.slab {
+		switch {
+		case &c.slab[j] != r:
+		case c.from != nil:
+			return &c.polled[c.from[j]]
+		default:
+			return &c.polled[j]
+		}
+	}
+	return nil
 }
 
 // committed lists the chunk's records for CommitRecords.

@@ -15,7 +15,7 @@ import (
 	"millrace/runtime/internal/pipeline"
 )
 
-// Config is what a Task needs. All fields are required except Topics and Used.
+// Config is what a Task needs. All fields are required except Topics, DeadLetters and Used.
 type Config struct {
 	Connector  string
 	ID         int
@@ -29,6 +29,8 @@ type Config struct {
 	Offsets  offsets.Store
 	// Topics creates topics before their first record; nil leaves it to the broker.
 	Topics *TopicCreation
+	// DeadLetters gets records that fail.
+	DeadLetters *pipeline.DeadLetterQueue
 	// Used hears of each topic that the task writes to, again and again but not for each record.
 	Used func(topic string)
 	// Report hears of RUNNING and PAUSED.
@@ -63,6 +65,7 @@ type Task struct {
 	class   string
 	budget  budget
 	tracker tracker
+	letters letters
 	// commits feeds CommitRecords; nil if the task has none.
 	commits *commitQueue
 	flushes sync.Mutex // one flush at a time
@@ -310,6 +313,9 @@ func (t *Task) failure() error {
 func (t *Task) drain(life context.Context) {
 	ctx, cancel := context.WithTimeout(life, t.cfg.FlushTimeout)
 	defer cancel()
+	if err := t.letters.await(ctx); err != nil && life.Err() == nil {
+		t.cfg.Logger.Warn("records were still on their way to the dead letter queue when the task ended; they may come again")
+	}
 	if err := t.budget.await(ctx); err != nil && life.Err() == nil {
 		t.cfg.Logger.Warn("records were still on their way to the log when the task ended; they may come again",
 			"records", t.budget.used())
