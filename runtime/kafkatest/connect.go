@@ -1,0 +1,87 @@
+package kafkatest
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// A Connect is a running distributed worker of Kafka Connect, with the connectors of FileStream.
+type Connect struct {
+	// Addr is where its REST API answers.
+	Addr string
+	proc *process
+	t    testing.TB
+}
+
+// StartConnect starts a worker with the topics connect-configs, connect-offsets and connect-status, and the group name.
+func (k *Kafka) StartConnect(group string) *Connect {
+	k.t.Helper()
+	c := &Connect{Addr: freePorts(k.t, 1)[0], t: k.t}
+	const text = "org.apache.kafka.connect.storage.StringConverter"
+	file := write(k.t, filepath.Join(k.dir, group+".properties"), map[string]string{
+		"bootstrap.servers": k.Addr, "group.id": group, "listeners": "http://" + c.Addr,
+		"key.converter": text, "value.converter": text, "offset.flush.interval.ms": "200",
+		"config.storage.topic": "connect-configs", "offset.storage.topic": "connect-offsets", "status.storage.topic": "connect-status",
+		"config.storage.replication.factor": "1", "offset.storage.replication.factor": "1", "status.storage.replication.factor": "1",
+		"offset.storage.partitions": "3", "status.storage.partitions": "1", "plugin.discovery": "service_load",
+	})
+	c.proc = start(k.t, java(k.t, k.dir, nil, "org.apache.kafka.connect.cli.ConnectDistributed", file))
+	c.proc.await(k.t, "Kafka Connect", func() bool {
+		var names []string
+		return c.Get("/connectors", &names)
+	})
+	return c
+}
+
+// Get asks the REST API; false: the answer is not 200.
+func (c *Connect) Get(path string, into any) bool {
+	c.t.Helper()
+	resp, err := http.Get("http://" + c.Addr + path)
+	if err != nil {
+		return false
+	}
+	return c.answer(resp, into)
+}
+
+// Put puts a connector's configuration.
+func (c *Connect) Put(name string, config map[string]string) {
+	c.t.Helper()
+	body, err := json.Marshal(config)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	req, err := http.NewRequest(http.MethodPut, "http://"+c.Addr+"/connectors/"+name+"/config", strings.NewReader(string(body)))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	c.proc.await(c.t, "a PUT to Kafka Connect", func() bool { // 409 while the group rebalances
+		again := req.Clone(c.t.Context())
+		again.Body = io.NopCloser(strings.NewReader(string(body)))
+		resp, err := http.DefaultClient.Do(again)
+		return err == nil && c.answer(resp, nil)
+	})
+}
+
+func (c *Connect) answer(resp *http.Response, into any) bool {
+	c.t.Helper()
+	data, err := io.ReadAll(resp.Body)
+	if cerr := resp.Body.Close(); err != nil || cerr != nil || resp.StatusCode >= 300 {
+		return false
+	}
+	return into == nil || json.Unmarshal(data, into) == nil
+}
+
+// Stop stops the worker as an operator does: its tasks commit.
+func (c *Connect) Stop() {
+	c.t.Helper()
+	http.DefaultClient.CloseIdleConnections()
+	c.proc.stop(c.t, terminate)
+}
+
+// Log returns what the worker has said.
+func (c *Connect) Log() string { return c.proc.out.String() }
