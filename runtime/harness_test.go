@@ -61,10 +61,17 @@ func (acceptAll) ValidateConfig(context.Context, string, connectors.RawConfig) (
 	return runtime.ConfigInfos{}, nil
 }
 
+// testLog is the log that a test runs on.
+type testLog interface {
+	Addr() string
+	Client(opts ...kgo.Opt) *kgo.Client
+	CreateTopic(name string, partitions int32, configs ...string)
+}
+
 // worker runs a Runtime that can be stopped and started on the same state.
 type worker struct {
 	t      testing.TB
-	broker *brokertest.Cluster
+	broker testLog
 	fakes  *fakes
 	cfg    runtime.Config
 	*runtime.Runtime
@@ -80,10 +87,13 @@ func startWorker(t testing.TB, change ...func(*runtime.Config)) *worker {
 // quickGroups saves the three seconds that a new group waits for more members.
 func quickGroups(c *broker.Config) { c.Groups.InitialRebalanceDelay = 0 }
 
-func startWorkerOn(t testing.TB, b *brokertest.Cluster, change ...func(*runtime.Config)) *worker {
+func startWorkerOn(t testing.TB, b testLog, change ...func(*runtime.Config)) *worker {
 	t.Helper()
 	cfg := runtime.DefaultConfig()
-	cfg.Bootstrap, cfg.Dialer = []string{b.Addr()}, b.DialContext
+	cfg.Bootstrap = []string{b.Addr()}
+	if integrated, ok := b.(*brokertest.Cluster); ok {
+		cfg.Dialer = integrated.DialContext
+	}
 	cfg.WorkerID = "127.0.0.1:8083"
 	cfg.OffsetFlushInterval = 50 * time.Millisecond
 	const text = "org.apache.kafka.connect.storage.StringConverter"

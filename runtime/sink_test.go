@@ -40,8 +40,7 @@ func (w *worker) committed(name string, offset int64) {
 	})
 }
 
-func TestSink_takes_all_and_goes_on_after_a_restart(t *testing.T) {
-	w := startWorker(t)
+func sinkTakesAllAndGoesOnAfterARestart(t *testing.T, w *worker) {
 	w.produce("lines", values(2000)...)
 	w.put(lister("s", "lines"))
 	w.await("s", runtime.StateRunning, runtime.StateRunning)
@@ -62,8 +61,7 @@ func TestSink_takes_all_and_goes_on_after_a_restart(t *testing.T) {
 	}
 }
 
-func TestSink_puts_again_after_a_retriable_error(t *testing.T) {
-	w := startWorker(t)
+func sinkPutsAgainAfterARetriableError(t *testing.T, w *worker) {
 	target := w.fakes.sink("s")
 	target.putErr = func(attempt int) error {
 		if attempt < 4 {
@@ -79,8 +77,7 @@ func TestSink_puts_again_after_a_retriable_error(t *testing.T) {
 	}
 }
 
-func TestSink_fails_for_good(t *testing.T) {
-	w := startWorker(t)
+func sinkFailsForGood(t *testing.T, w *worker) {
 	w.fakes.sink("s").putErr = func(int) error { return errors.New("full") }
 	w.produce("lines", "a")
 	w.put(lister("s", "lines"))
@@ -95,8 +92,7 @@ func TestSink_fails_for_good(t *testing.T) {
 	}
 }
 
-func TestSink_dead_letters(t *testing.T) {
-	w := startWorker(t)
+func sinkDeadLetters(t *testing.T, w *worker) {
 	w.produce("lines", "a", "bx", "c", "dx", "e!")
 	target := w.fakes.sink("s")
 	target.report = func(r *connectors.SinkRecord) error {
@@ -136,8 +132,7 @@ func TestSink_dead_letters(t *testing.T) {
 	}
 }
 
-func TestSink_tolerance_none_fails_and_restarts_where_it_failed(t *testing.T) {
-	w := startWorker(t)
+func sinkToleranceNoneFailsAndRestartsWhereItFailed(t *testing.T, w *worker) {
 	w.produce("lines", "a", "bx", "c")
 	w.put(lister("s", "lines", "value.converter", "test.PickyConverter"))
 	st := w.await("s", runtime.StateRunning, runtime.StateFailed)
@@ -151,8 +146,7 @@ func TestSink_tolerance_none_fails_and_restarts_where_it_failed(t *testing.T) {
 	eventually(t, "the others are put", func() bool { return target.count() == 2 })
 }
 
-func TestSink_pause_keeps_what_comes(t *testing.T) {
-	w := startWorker(t)
+func sinkPauseKeepsWhatComes(t *testing.T, w *worker) {
 	w.produce("lines", "a")
 	w.put(lister("s", "lines"))
 	target := w.fakes.sink("s")
@@ -174,8 +168,7 @@ func TestSink_pause_keeps_what_comes(t *testing.T) {
 	eventually(t, "b is put", func() bool { return target.count() == 2 })
 }
 
-func TestSink_tasks_share_partitions(t *testing.T) {
-	w := startWorker(t)
+func sinkTasksSharePartitions(t *testing.T, w *worker) {
 	w.broker.CreateTopic("wide", 4)
 	w.put(lister("s", "wide", "tasks.max", "2"))
 	w.await("s", runtime.StateRunning, runtime.StateRunning, runtime.StateRunning)
@@ -196,8 +189,7 @@ func TestSink_tasks_share_partitions(t *testing.T) {
 	}
 }
 
-func TestSink_topics_regex(t *testing.T) {
-	w := startWorker(t)
+func sinkTopicsRegex(t *testing.T, w *worker) {
 	w.produce("logs-a", "1")
 	w.produce("logs-x", "2")
 	w.produce("other-logs-c", "3")

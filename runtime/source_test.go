@@ -20,8 +20,7 @@ func numbers(name string, more ...string) map[string]string {
 	return config
 }
 
-func TestSource_reaches_the_topic_and_goes_on_after_a_restart(t *testing.T) {
-	w := startWorker(t)
+func sourceReachesTheTopicAndGoesOnAfterARestart(t *testing.T, w *worker) {
 	sys := w.fakes.source("n")
 	sys.limit.Store(3000)
 	w.put(numbers("n"))
@@ -43,8 +42,7 @@ func TestSource_reaches_the_topic_and_goes_on_after_a_restart(t *testing.T) {
 	})
 }
 
-func TestSource_failures(t *testing.T) {
-	w := startWorker(t)
+func sourceFailures(t *testing.T, w *worker) {
 	tests := []struct {
 		name, trace string
 		err         error
@@ -78,8 +76,7 @@ func TestSource_failures(t *testing.T) {
 	})
 }
 
-func TestSource_dead_letters(t *testing.T) {
-	w := startWorker(t)
+func sourceDeadLetters(t *testing.T, w *worker) {
 	letters := func(topic string, n int) []map[string]string {
 		var got []map[string]string
 		for _, r := range w.consume(topic, n) {
@@ -135,8 +132,7 @@ func TestSource_dead_letters(t *testing.T) {
 	}
 }
 
-func TestSource_connector_that_does_not_start(t *testing.T) {
-	w := startWorker(t)
+func sourceConnectorThatDoesNotStart(t *testing.T, w *worker) {
 	w.put(numbers("bad", "fail", "start"))
 	st := w.await("bad", runtime.StateFailed)
 	if want := "org.apache.kafka.common.config.ConfigException: told to fail"; st.Connector.Trace != want {

@@ -33,8 +33,7 @@ func TestStandalone_without_topics_forgets_connectors_but_not_offsets(t *testing
 	}
 }
 
-func TestEnsureConnector_leaves_an_equal_one_alone(t *testing.T) {
-	w := startWorker(t)
+func ensureConnectorLeavesAnEqualOneAlone(t *testing.T, w *worker) {
 	for range 2 {
 		if err := w.EnsureConnector(t.Context(), numbers("n")); err != nil {
 			t.Fatal(err)
@@ -71,8 +70,7 @@ func TestStuckTopic(t *testing.T) {
 }
 
 // TestChange_touches_only_its_own_tasks counts the starts of the others.
-func TestChange_touches_only_its_own_tasks(t *testing.T) {
-	w := startWorker(t)
+func changeTouchesOnlyItsOwnTasks(t *testing.T, w *worker) {
 	for _, name := range []string{"a", "b"} {
 		w.put(numbers(name))
 		w.await(name, runtime.StateRunning, runtime.StateRunning)

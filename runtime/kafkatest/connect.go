@@ -23,7 +23,7 @@ func (k *Kafka) StartConnect(group string) *Connect {
 	c := &Connect{Addr: freePorts(k.t, 1)[0], t: k.t}
 	const text = "org.apache.kafka.connect.storage.StringConverter"
 	file := write(k.t, filepath.Join(k.dir, group+".properties"), map[string]string{
-		"bootstrap.servers": k.Addr, "group.id": group, "listeners": "http://" + c.Addr,
+		"bootstrap.servers": k.addr, "group.id": group, "listeners": "http://" + c.Addr,
 		"key.converter": text, "value.converter": text, "offset.flush.interval.ms": "200",
 		"config.storage.topic": "connect-configs", "offset.storage.topic": "connect-offsets", "status.storage.topic": "connect-status",
 		"config.storage.replication.factor": "1", "offset.storage.replication.factor": "1", "status.storage.replication.factor": "1",

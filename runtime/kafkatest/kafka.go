@@ -22,12 +22,13 @@ const (
 
 // A Kafka is a running broker.
 type Kafka struct {
-	// Addr is the listener for everybody; SecureAddr wants SASL_SSL.
-	Addr, SecureAddr string
+	// SecureAddr is the listener that wants SASL_SSL.
+	SecureAddr string
 	// Identity is the broker's certificate, for 127.0.0.1.
 	Identity *Identity
 
 	t    testing.TB
+	addr string
 	dir  string
 	proc *process
 }
@@ -37,7 +38,7 @@ func Start(t testing.TB) *Kafka {
 	t.Helper()
 	jars(t) // skips before anything is made
 	addrs := freePorts(t, 3)
-	k := &Kafka{Addr: addrs[0], SecureAddr: addrs[1], Identity: NewIdentity(t, "127.0.0.1"), t: t, dir: t.TempDir()}
+	k := &Kafka{addr: addrs[0], SecureAddr: addrs[1], Identity: NewIdentity(t, "127.0.0.1"), t: t, dir: t.TempDir()}
 	const scram = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
 	plain := fmt.Sprintf(`org.apache.kafka.common.security.plain.PlainLoginModule required user_%s="%s";`, PlainUser, PlainPassword)
 	const oauth = `org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub="broker";`
@@ -74,10 +75,52 @@ func Start(t testing.TB) *Kafka {
 	return k
 }
 
+// Addr is the listener for everybody.
+func (k *Kafka) Addr() string { return k.addr }
+
+// CreateTopic makes a topic; configs are pairs of key and value.
+func (k *Kafka) CreateTopic(name string, partitions int32, configs ...string) {
+	k.t.Helper()
+	client := k.Client()
+	defer client.Close()
+	values := make(map[string]*string)
+	for i := 0; i+1 < len(configs); i += 2 {
+		values[configs[i]] = &configs[i+1]
+	}
+	if _, err := kadm.NewClient(client).CreateTopic(k.t.Context(), partitions, 1, values, name); err != nil {
+		k.t.Fatalf("create topic %s: %v", name, err)
+	}
+}
+
+// Reset deletes all topics and groups.
+func (k *Kafka) Reset() {
+	k.t.Helper()
+	client := k.Client(kgo.MetadataMinAge(10 * time.Millisecond))
+	defer client.Close()
+	admin := kadm.NewClient(client)
+	ctx, cancel := context.WithTimeout(k.t.Context(), patience)
+	defer cancel()
+	groups, err := admin.ListGroups(ctx)
+	check(k.t, err)
+	if len(groups) > 0 {
+		_, err = admin.DeleteGroups(ctx, groups.Groups()...)
+		check(k.t, err)
+	}
+	k.proc.await(k.t, "deleting topics", func() bool {
+		topics, err := admin.ListTopics(ctx) // without internal ones
+		check(k.t, err)
+		if len(topics) > 0 {
+			_, err = admin.DeleteTopics(ctx, topics.Names()...)
+			check(k.t, err)
+		}
+		return len(topics) == 0
+	})
+}
+
 // Client makes a client of the listener for everybody.
 func (k *Kafka) Client(opts ...kgo.Opt) *kgo.Client {
 	k.t.Helper()
-	client, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(k.Addr)}, opts...)...)
+	client, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(k.addr)}, opts...)...)
 	if err != nil {
 		k.t.Fatal(err)
 	}
