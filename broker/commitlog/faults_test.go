@@ -39,6 +39,47 @@ func TestDiskFull(t *testing.T) {
 	}
 }
 
+// TestDiskFullAtAnyByte fills the disk while segments roll: the batch or the files beside a segment may be what does not fit.
+func TestDiskFullAtAnyByte(t *testing.T) {
+	for space := int64(0); space < 1500; space += 7 {
+		fs := vfs.NewMem()
+		log := openLog(t, fs, commitlog.OpenState{})
+		fill(t, log, 2)
+		if err := log.Close(); err != nil { // leaves index files of a segment that goes on
+			t.Fatal(err)
+		}
+		log = openLog(t, fs, commitlog.OpenState{Clean: true})
+		fs.SetSpace(fs.Used() + space)
+		for full := false; !full; {
+			_, err := log.Append(0, newBatch(t, baseTime, "some value"))
+			if full = errors.Is(err, commitlog.ErrNoSpace); err != nil && !full {
+				t.Fatalf("%d bytes: append: %v", space, err)
+			}
+			if _, err := log.Sync(); err != nil {
+				t.Fatalf("%d bytes: sync: %v", space, err)
+			}
+		}
+		want := values(t, log)
+		if log.Durable() != log.End() {
+			t.Errorf("%d bytes: durable up to %d of %d", space, log.Durable(), log.End())
+		}
+		killed := openLog(t, fs.Crash(vfs.LoseUnsynced, 0), commitlog.OpenState{RecoveryPoint: log.Durable()})
+		if diff := cmp.Diff(want, values(t, killed)); diff != "" {
+			t.Errorf("%d bytes: records after a crash (-want +got):\n%s", space, diff)
+		}
+		fs.SetSpace(-1)
+		fill(t, log, 3)
+		want = values(t, log)
+		if err := log.Close(); err != nil {
+			t.Fatalf("%d bytes: close: %v", space, err)
+		}
+		log = openLog(t, fs, commitlog.OpenState{Clean: true})
+		if diff := cmp.Diff(want, values(t, log)); diff != "" {
+			t.Errorf("%d bytes: records after restart (-want +got):\n%s", space, diff)
+		}
+	}
+}
+
 func TestFailedDiskEndsTheLog(t *testing.T) {
 	for _, kind := range []string{"write", "sync"} {
 		t.Run(kind, func(t *testing.T) {

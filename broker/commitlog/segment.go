@@ -135,6 +135,16 @@ func (s *segment) writeIndexes(fsys vfs.FS) error {
 	return vfs.ReplaceFile(fsys, fileName(s.dir, s.endOffset, snapshotSuffix), s.snapshot)
 }
 
+// removeIndexes removes the index files, whole ones and what was begun of them.
+func (s *segment) removeIndexes(fsys vfs.FS) error {
+	var errs []error
+	for _, suffix := range [...]string{indexSuffix, timeSuffix} {
+		name := fileName(s.dir, s.base, suffix)
+		errs = append(errs, removeIfThere(fsys, name), removeIfThere(fsys, name+tmpSuffix))
+	}
+	return errors.Join(errs...)
+}
+
 // writeWhole writes and syncs a file that is there with all its bytes or, until the directory is synced, perhaps not at
 // all: half an index would pass for a whole one.
 func writeWhole(fsys vfs.FS, name string, data []byte) error {

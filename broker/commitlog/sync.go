@@ -3,10 +3,12 @@ package commitlog
 import (
 	"context"
 	"sync"
+	"time"
 )
 
 // Sync makes everything appended before the call durable and returns the offset it reaches. Segments closed since the
-// last call get their index files and producer snapshot. A failure is final for this log: ErrStorage.
+// last call get their index files and producer snapshot. A failure is final for this log: ErrStorage. That there is no space
+// for those files is no failure.
 func (l *Log) Sync() (durable int64, err error) {
 	synced, err := l.sync()
 	if l.onSync != nil {
@@ -72,8 +74,9 @@ func (l *Log) syncSegment(s *segment, closed bool) error {
 	if err != nil {
 		return err
 	}
+	written := false
 	if closed && s.idx != nil {
-		if err := s.writeIndexes(l.fs); err != nil {
+		if written, err = l.writeBeside(s); err != nil {
 			return err
 		}
 	}
@@ -84,10 +87,26 @@ func (l *Log) syncSegment(s *segment, closed bool) error {
 		s.file.pin(false)
 	}
 	if closed {
-		s.idx, s.snapshot = nil, nil
 		l.newNames = true // index files; SyncDir follows, in this round or the next
 	}
+	if written {
+		s.idx, s.snapshot = nil, nil
+	}
 	return nil
+}
+
+// writeBeside writes the index files and the producer snapshot of a closed segment. On a full disk there are none for now:
+// they follow from the batches, which are synced, so they stay in memory for the next sync to try again.
+func (l *Log) writeBeside(s *segment) (written bool, err error) {
+	err = s.writeIndexes(l.fs)
+	if err == nil || !isNoSpace(err) || len(s.aborted) > 0 {
+		return err == nil, err
+	}
+	if s.synced < s.size {
+		l.logger.Warn("no space for the index of a segment; it stays in memory", "file", s.file.path, "err", err)
+	}
+	// What is there may be from before the last batches of the segment, and would be taken for whole after a crash.
+	return false, s.removeIndexes(l.fs)
 }
 
 // failSync is fail for a sync. Even a full disk is final here: which pages made it is unknown.
@@ -99,6 +118,9 @@ func (l *Log) failSync(cause error) error {
 // durable. While one sync of a log runs, whatever is appended to it waits for the next, together. Different logs sync
 // side by side, and the file system merges what it can.
 type Syncer struct {
+	// Observe, if not nil, is told how long each sync took. Set it before Run.
+	Observe func(took time.Duration)
+
 	workers int
 
 	mu      sync.Mutex
@@ -172,7 +194,11 @@ func (s *Syncer) work() {
 		s.queue = append(s.queue[:0], s.queue[1:]...)
 		s.state[l] = syncRunning
 		s.mu.Unlock()
+		began := time.Now()
 		_, _ = l.Sync() // the log keeps its error and OnSync has been told
+		if s.Observe != nil {
+			s.Observe(time.Since(began))
+		}
 		s.mu.Lock()
 		if s.state[l] == syncAgain {
 			s.state[l] = syncQueued
