@@ -15,8 +15,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"millrace/broker/brokertest"
 	"millrace/connectors"
 	"millrace/runtime"
+	"millrace/runtime/kafkatest"
 )
 
 // lifeStep is a step of a recorded life: a request and the records it caused.
@@ -84,6 +86,11 @@ func normal(key string, value []byte) string {
 
 // TestLife does what was done to a Kafka Connect worker and compares the records of the internal topics, key by key.
 func TestLife(t *testing.T) {
+	t.Run("integrated log", func(t *testing.T) { live(t, brokertest.Start(t, quickGroups)) })
+	t.Run("Apache Kafka", func(t *testing.T) { live(t, kafkatest.Start(t)) })
+}
+
+func live(t *testing.T, log testLog) {
 	data, err := os.ReadFile("testdata/life.json")
 	if err != nil {
 		t.Fatal(err)
@@ -110,7 +117,7 @@ func TestLife(t *testing.T) {
 		"two more lines in the file; offsets flushed": "third\nfor\n",
 		"one more line, to the other topic":           "end\n",
 	}
-	w := startWorker(t, func(c *runtime.Config) { c.WorkerID = "127.0.0.1:28083" })
+	w := startWorkerOn(t, log, func(c *runtime.Config) { c.WorkerID = "127.0.0.1:28083" })
 	w.broker.CreateTopic("lines", 2)
 	got, want := &history{values: map[string][]string{}}, &history{values: map[string][]string{}}
 	watch(t, w, got)
@@ -167,7 +174,7 @@ func watch(t *testing.T, w *worker, h *history) {
 			client.PollFetches(ctx).EachRecord(func(r *kgo.Record) { h.add(r.Topic, r.Key, r.Value) })
 		}
 	}()
-	t.Cleanup(func() { cancel(); <-ended })
+	t.Cleanup(func() { cancel(); <-ended; client.Close() })
 }
 
 // request calls the herder as REST does. Refusals are the test's business only through what is written.

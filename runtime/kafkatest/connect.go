@@ -51,18 +51,24 @@ func (c *Connect) Get(path string, into any) bool {
 func (c *Connect) Put(name string, config map[string]string) {
 	c.t.Helper()
 	body, err := json.Marshal(config)
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	req, err := http.NewRequest(http.MethodPut, "http://"+c.Addr+"/connectors/"+name+"/config", strings.NewReader(string(body)))
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	req.Header.Set("Content-Type", "application/json")
-	c.proc.await(c.t, "a PUT to Kafka Connect", func() bool { // 409 while the group rebalances
-		again := req.Clone(c.t.Context())
-		again.Body = io.NopCloser(strings.NewReader(string(body)))
-		resp, err := http.DefaultClient.Do(again)
+	check(c.t, err)
+	c.put("/connectors/"+name+"/config", string(body))
+}
+
+// Resume resumes a connector.
+func (c *Connect) Resume(name string) {
+	c.t.Helper()
+	c.put("/connectors/"+name+"/resume", "")
+}
+
+// put repeats a request as long as it is refused: 409 while the group rebalances.
+func (c *Connect) put(path, body string) {
+	c.t.Helper()
+	c.proc.await(c.t, "PUT "+path+" to Kafka Connect", func() bool {
+		req, err := http.NewRequestWithContext(c.t.Context(), http.MethodPut, "http://"+c.Addr+path, strings.NewReader(body))
+		check(c.t, err)
+		req.Header.Set("Content-Type", "application/json")
+		resp, err := http.DefaultClient.Do(req)
 		return err == nil && c.answer(resp, nil)
 	})
 }
