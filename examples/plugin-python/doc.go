@@ -1,0 +1,2 @@
+// Package pluginpython tests the plugin program in Python beside it.
+package pluginpython
