@@ -10,6 +10,7 @@ import (
 	"millrace/plugins"
 	"millrace/plugins/converters"
 	"millrace/plugins/converters/avro"
+	"millrace/plugins/converters/jsonschema"
 	"millrace/plugins/transforms"
 )
 
@@ -21,7 +22,7 @@ func builtIn() (*plugins.Registry, error) {
 	registry := plugins.New()
 	for _, list := range [][]connectors.Plugin{
 		file.Plugins(), activemq.Plugins(), mqtt.Plugins(), nats.Plugins(), tools.Plugins(), converters.Plugins(), transforms.Plugins(),
-		avro.Plugins(),
+		avro.Plugins(), jsonschema.Plugins(),
 	} {
 		if wrapSource != nil {
 			for i := range list {
