@@ -71,20 +71,3 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
-
-// Any text is an error or a schema.
-func FuzzSchema(f *testing.F) {
-	registry := registrytest.New(f)
-	f.Add(`{"type":"record","name":"R","fields":[{"name":"a","type":["null","int"],"default":null}]}`)
-	f.Fuzz(func(t *testing.T, text string) {
-		if text == "" {
-			return
-		}
-		id := registry.Register("t-value", schemaregistry.Schema{Text: text})
-		conv := converter(t, registry, nil)
-		_, err := conv.ToConnect("t", nil, []byte{0, byte(id >> 24), byte(id >> 16), byte(id >> 8), byte(id), 0})
-		if connectors.Retriable(err) {
-			t.Fatal(err)
-		}
-	})
-}
