@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// lineLimiter lets one log line of each kind through in lineEvery, so that a broken or hostile client cannot fill the disk.
+// lineLimiter lets lineBurst log lines of each kind through in lineEvery, so that a broken or hostile client cannot fill the disk.
 // The zero value is ready to use.
 type lineLimiter struct {
 	mu    sync.Mutex
@@ -13,12 +13,14 @@ type lineLimiter struct {
 }
 
 type limitedLine struct {
-	next       time.Time
+	until      time.Time // when the count begins anew
+	lines      int
 	suppressed int
 }
 
 const (
 	lineEvery = 10 * time.Second
+	lineBurst = 10
 	// maxLineKinds bounds the memory: kinds contain numbers that clients choose.
 	maxLineKinds = 256
 )
@@ -36,11 +38,14 @@ func (l *lineLimiter) allow(kind string) (suppressed int, ok bool) {
 		line = &limitedLine{}
 		l.kinds[kind] = line
 	}
-	if now.Before(line.next) {
+	if !now.Before(line.until) {
+		line.until, line.lines = now.Add(lineEvery), 0
+	}
+	if line.lines == lineBurst {
 		line.suppressed++
 		return 0, false
 	}
 	suppressed = line.suppressed
-	*line = limitedLine{next: now.Add(lineEvery)}
+	line.lines, line.suppressed = line.lines+1, 0
 	return suppressed, true
 }

@@ -352,7 +352,7 @@ func TestLogIsLimited(t *testing.T) {
 	r.stop()
 	<-r.ended
 	r.ended <- nil
-	if lines := strings.Count(r.log.String(), "\n"); lines != 1 {
+	if lines := strings.Count(r.log.String(), "\n"); lines != 10 {
 		t.Errorf("%d log lines:\n%s", lines, r.log)
 	}
 }
