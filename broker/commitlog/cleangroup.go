@@ -143,7 +143,7 @@ func (p *pass) newOutput(base int64) (*output, error) {
 
 // cleanError makes a full disk known as one: nothing has happened to the log, and the next pass may succeed.
 func cleanError(err error) error {
-	if isNoSpace(err) {
+	if NoSpace(err) {
 		return errors.Join(ErrNoSpace, err)
 	}
 	return err

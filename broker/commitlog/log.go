@@ -178,19 +178,20 @@ func (l *Log) undoWrite(file vfs.File, s *segment, written int, cause error) err
 			return l.fail("take back a failed write", errors.Join(cause, err))
 		}
 	}
-	if isNoSpace(cause) {
+	if NoSpace(cause) {
 		return fmt.Errorf("append to %s: %w: %w", s.file.path, ErrNoSpace, cause)
 	}
 	return l.fail("append", cause)
 }
 
-func isNoSpace(err error) bool {
+// NoSpace reports whether err is that of a full disk.
+func NoSpace(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }
 
 // fail ends the log's writes: after a failed write or sync nobody knows what the disk has.
 func (l *Log) fail(doing string, cause error) error {
-	if isNoSpace(cause) {
+	if NoSpace(cause) {
 		return fmt.Errorf("%s %s: %w: %w", doing, l.dir, ErrNoSpace, cause)
 	}
 	return l.failAnyway(doing, cause)

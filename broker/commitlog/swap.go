@@ -127,7 +127,7 @@ func (l *Log) swap(fresh *segment, old []*segment) (bool, error) {
 // writeSwappedIndex does step 5. What the disk does not take is left out.
 func (l *Log) writeSwappedIndex(s *segment) error {
 	err := s.writeIndexes(l.fs)
-	if isNoSpace(err) {
+	if NoSpace(err) {
 		l.logger.Warn("indexes not written", "file", s.file.path, "err", err)
 		err = nil
 	}

@@ -99,7 +99,7 @@ func (l *Log) syncSegment(s *segment, closed bool) error {
 // they follow from the batches, which are synced, so they stay in memory for the next sync to try again.
 func (l *Log) writeBeside(s *segment) (written bool, err error) {
 	err = s.writeIndexes(l.fs)
-	if err == nil || !isNoSpace(err) || len(s.aborted) > 0 {
+	if err == nil || !NoSpace(err) || len(s.aborted) > 0 {
 		return err == nil, err
 	}
 	if s.synced < s.size {
