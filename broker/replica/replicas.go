@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"runtime"
@@ -37,6 +38,9 @@ type Replicas struct {
 	cfg Config
 	log *slog.Logger
 
+	applying sync.Mutex // held by Apply and retry, one at a time
+	image    *metadata.Image
+
 	mu     sync.Mutex
 	failed map[key]error // partitions that could not be opened, with why
 }
@@ -54,9 +58,49 @@ func New(cfg Config) *Replicas {
 	return &Replicas{cfg: cfg, log: cfg.Logger, failed: make(map[key]error)}
 }
 
+// retryEvery is how long a partition waits for space on the disk until it is tried again.
+const retryEvery = 5 * time.Second
+
+// Run tries again and again to open the partitions for which the disk had no space, until ctx ends.
+func (r *Replicas) Run(ctx context.Context) error {
+	ticker := time.NewTicker(retryEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			r.retry()
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+func (r *Replicas) retry() {
+	r.applying.Lock()
+	defer r.applying.Unlock()
+	var again []key
+	r.mu.Lock()
+	for k, err := range r.failed {
+		if errors.Is(err, partition.ErrNoSpace) {
+			again = append(again, k)
+		}
+	}
+	r.mu.Unlock()
+	for _, k := range again {
+		t := r.image.Topic(k.topic)
+		r.ensure(t, k.n, r.settings(r.image, t))
+		if !r.OutOfService(k.topic, k.n) {
+			r.log.Info("partition is in service again", "topic", k.topic, "partition", k.n)
+		}
+	}
+}
+
 // Apply brings the partitions from what old says to what next says. It has the shape of controller.Subscribe's argument. A
 // partition that cannot be opened is logged and left out: the others must not wait for it.
 func (r *Replicas) Apply(old, next *metadata.Image) {
+	r.applying.Lock()
+	defer r.applying.Unlock()
+	r.image = next
 	d := metadata.Diff(old, next)
 	for _, t := range d.DeletedTopics {
 		r.delete(t)
@@ -108,7 +152,7 @@ func (r *Replicas) ensure(t *metadata.Topic, n int32, s partition.Settings) {
 	switch {
 	case err == nil:
 		delete(r.failed, k)
-	case r.failed[k] == nil:
+	case r.failed[k] == nil || errors.Is(r.failed[k], partition.ErrNoSpace) && !errors.Is(err, partition.ErrNoSpace):
 		r.failed[k] = err
 		r.log.Error("partition is out of service", "topic", t.Name, "partition", n, "err", err)
 	}

@@ -1,11 +1,14 @@
 package replica_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -20,6 +23,52 @@ import (
 type calls struct {
 	mu   sync.Mutex
 	made []string
+}
+
+// full is a disk without space until it gets some.
+type full struct {
+	calls
+	space atomic.Bool
+}
+
+func (f *full) Ensure(topic string, id [16]byte, index int32, s partition.Settings) (*partition.Partition, error) {
+	if f.space.Load() {
+		return f.calls.Ensure(topic, id, index, s)
+	}
+	return nil, fmt.Errorf("open: %w", partition.ErrNoSpace)
+}
+
+// TestRunTriesAgainWhatHadNoSpace: what failed for another reason is left alone.
+func TestRunTriesAgainWhatHadNoSpace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		logs := &full{}
+		r := replica.New(replica.Config{NodeID: 1, Logs: logs})
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- r.Run(ctx) }()
+		id := metadata.TopicID{1}
+		next, err := metadata.NewImage().Apply(1, []metadata.Record{
+			&metadata.BrokerRecord{ID: 1}, &metadata.TopicRecord{Name: "t", ID: id},
+			(&metadata.Partition{Leader: 1, Replicas: []metadata.BrokerID{1}, ISR: []metadata.BrokerID{1}}).Record(id, 0),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Apply(metadata.NewImage(), next)
+		<-time.After(time.Minute)
+		if made := logs.take(); len(made) > 0 || !r.OutOfService("t", 0) {
+			t.Errorf("on a full disk: %v", made)
+		}
+		logs.space.Store(true)
+		<-time.After(time.Minute)
+		if made := logs.take(); len(made) != 1 { // the fake refuses it for good
+			t.Errorf("with space again: %v, want one call", made)
+		}
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 var errRefused = errors.New("refused")
