@@ -1,7 +1,9 @@
 package commitlog_test
 
 import (
+	"bytes"
 	"errors"
+	"log/slog"
 	"strings"
 	"syscall"
 	"testing"
@@ -14,7 +16,11 @@ import (
 
 func TestDiskFull(t *testing.T) {
 	fs := vfs.NewMem()
-	log := openLog(t, fs, commitlog.OpenState{})
+	var lines bytes.Buffer
+	log, err := commitlog.Open(commitlog.Config{Dir: "/log", FS: fs, Settings: smallSettings(), Logger: slog.New(slog.NewTextHandler(&lines, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
 	fill(t, log, 2)
 	want := values(t, log)
 	fs.SetSpace(fs.Used() + 40)
@@ -29,6 +35,9 @@ func TestDiskFull(t *testing.T) {
 	fs.SetSpace(-1)
 	if base, err := log.Append(0, newBatch(t, baseTime, "fits")); err != nil || base != 4 {
 		t.Errorf("append with space again: offset %d, %v", base, err)
+	}
+	if got := strings.Count(lines.String(), "no space on the disk") + 10*strings.Count(lines.String(), "space on the disk again"); got != 11 {
+		t.Errorf("want one line for the full disk and one for its end, got\n%s", &lines)
 	}
 	if err := log.Close(); err != nil {
 		t.Fatal(err)

@@ -67,6 +67,7 @@ type Log struct {
 	// guards; whoever changes that holds both.
 	appendMu  sync.Mutex
 	producers producers // guarded by appendMu
+	full      bool      // guarded by appendMu: the last write found no space
 
 	mu       sync.RWMutex
 	settings Settings
@@ -127,6 +128,19 @@ func (l *Log) AppendAt(b []byte) error {
 // write puts a batch that has its offsets at the end of the log: one pwrite, then everything in memory. If it fails,
 // memory and file are as before. appendMu is held.
 func (l *Log) write(b batch.Batch) error {
+	err := l.put(b)
+	if full := errors.Is(err, ErrNoSpace); full != l.full {
+		l.full = full
+		if full {
+			l.logger.Warn("no space on the disk; records are refused until there is some", "dir", l.dir, "err", err)
+		} else if err == nil {
+			l.logger.Info("space on the disk again", "dir", l.dir)
+		}
+	}
+	return err
+}
+
+func (l *Log) put(b batch.Batch) error {
 	if l.failed != nil {
 		return l.failed
 	}
