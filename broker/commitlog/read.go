@@ -8,7 +8,7 @@ import (
 	"millrace/broker/batch"
 )
 
-// maxReadBytes is the most that one Read returns unless a single batch is larger.
+// maxReadBytes is the most that one Read returns unless a single batch is larger: what is read for it fits a pooled buffer.
 const maxReadBytes = 8 << 20
 
 // Read returns whole batches, from the one that holds offset on, below limit (an offset; a batch that reaches it is not
