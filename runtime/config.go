@@ -110,7 +110,18 @@ func ParseWorkerConfig(mode Mode, props map[string]string) (Config, error) {
 	raw := connectors.Raw(props)
 	values := make(connectors.Values)
 	var errs []error
-	for _, k := range def.Keys() {
+	keys := def.Keys()
+	if mode == Standalone {
+		topics := connectors.NewConfigDef(internalTopicKeys()...)
+		if _, own := props["config.storage.topic"]; own {
+			keys = append(slices.Clone(keys), topics.Keys()...) // the topics are used, so what is said of them counts
+		} else {
+			for _, k := range topics.Keys() {
+				values[k.Name] = k.Default
+			}
+		}
+	}
+	for _, k := range keys {
 		one, err := connectors.NewConfigDef(*k).Parse(raw)
 		if err != nil {
 			errs = append(errs, err)
@@ -137,9 +148,9 @@ func ParseWorkerConfig(mode Mode, props map[string]string) (Config, error) {
 		TopicCreation:       values.Bool("topic.creation.enable"),
 		TopicTracking:       values.Bool("topic.tracking.enable"),
 		TopicTrackingReset:  values.Bool("topic.tracking.allow.reset"),
-		ConfigTopic:         internalTopic(mode, values, props, "config"),
-		OffsetTopic:         internalTopic(mode, values, props, "offset"),
-		StatusTopic:         internalTopic(mode, values, props, "status"),
+		ConfigTopic:         internalTopic(values, props, "config"),
+		OffsetTopic:         internalTopic(values, props, "offset"),
+		StatusTopic:         internalTopic(values, props, "status"),
 	}
 	if mode == Distributed {
 		c.GroupID = values.String("group.id")
@@ -200,22 +211,19 @@ func withPrefix(props map[string]string, prefix string) map[string]string {
 	return under
 }
 
-func internalTopic(mode Mode, values connectors.Values, props map[string]string, what string) InternalTopic {
+func internalTopic(values connectors.Values, props map[string]string, what string) InternalTopic {
 	prefix := what + ".storage."
 	t := InternalTopic{
 		Name: values.String(prefix + "topic"), Configs: withPrefix(props, prefix),
-		Partitions: -1, ReplicationFactor: 3, ReplicationFactorAtMost: true,
+		Partitions: 1,
 	}
-	defaults := map[string]int32{"config": 1, "offset": 25, "status": 5}
-	t.Partitions = defaults[what]
-	if mode == Distributed {
-		if what != "config" {
-			t.Partitions = values.Int(prefix + "partitions")
-		}
-		t.ReplicationFactor = values.Short(prefix + "replication.factor")
-		_, set := props[prefix+"replication.factor"]
-		t.ReplicationFactorAtMost = !set
+	if what != "config" {
+		t.Partitions = values.Int(prefix + "partitions")
 	}
+	t.ReplicationFactor = values.Short(prefix + "replication.factor")
+	_, set := props[prefix+"replication.factor"]
+	_, own := props["config.storage.topic"]
+	t.ReplicationFactorAtMost = !set || !own
 	for _, k := range []string{"topic", "partitions", "replication.factor", "file.filename"} {
 		delete(t.Configs, k)
 	}

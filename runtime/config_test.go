@@ -129,6 +129,22 @@ func TestParseWorkerConfig_worker_id_is_where_rest_answers(t *testing.T) {
 	}
 }
 
+func TestParseWorkerConfig_internal_topics_of_standalone(t *testing.T) {
+	props := map[string]string{"key.converter": "x", "value.converter": "x", "bootstrap.servers": "a:1",
+		"offset.storage.partitions": "3", "offset.storage.replication.factor": "2", "offset.storage.segment.bytes": "1048576"}
+	c, err := runtime.ParseWorkerConfig(runtime.Standalone, props)
+	if o := c.OffsetTopic; err != nil || c.StateInTopics || o.Partitions != 25 || o.ReplicationFactor != 3 || !o.ReplicationFactorAtMost {
+		t.Errorf("without topics of its own: %+v, %v", c, err)
+	}
+	props["config.storage.topic"] = "configs"
+	c, err = runtime.ParseWorkerConfig(runtime.Standalone, props)
+	o := c.OffsetTopic
+	if err != nil || !c.StateInTopics || c.ConfigTopic.Name != "configs" || o.Partitions != 3 || o.ReplicationFactor != 2 || o.ReplicationFactorAtMost ||
+		o.Configs["segment.bytes"] != "1048576" {
+		t.Errorf("with: %+v, %v", c, err)
+	}
+}
+
 func TestDefaultConfig(t *testing.T) {
 	c := runtime.DefaultConfig()
 	if err := c.Validate(); err != nil {

@@ -140,16 +140,22 @@ func storageKeys(mode Mode) []connectors.ConfigKey {
 		topic("status.storage.topic", "connect-status", "Topic of the statuses."),
 	}
 	if mode == Standalone {
-		// Kafka Connect's standalone worker ignores these keys, whatever they say.
+		// Kafka Connect's standalone worker ignores the others, whatever they say. See ParseWorkerConfig for when ours does not.
 		return append(keys, key("offset.storage.file.filename", text, nil, high,
 			"File of the source offsets. Absent: the offset topic."))
 	}
-	return append(keys,
+	return append(keys, internalTopicKeys()...)
+}
+
+// internalTopicKeys say how internal topics are made.
+func internalTopicKeys() []connectors.ConfigKey {
+	return []connectors.ConfigKey{
 		key("config.storage.replication.factor", short, 3, low, "Replicas of the config topic; -1: the broker's default.", check(factorCheck())),
 		key("offset.storage.replication.factor", short, 3, low, "Replicas of the offset topic; -1: the broker's default.", check(factorCheck())),
 		key("status.storage.replication.factor", short, 3, low, "Replicas of the status topic; -1: the broker's default.", check(factorCheck())),
 		key("offset.storage.partitions", num, 25, low, "Partitions of the offset topic; -1: the broker's default.", check(partitionsCheck())),
-		key("status.storage.partitions", num, 5, low, "Partitions of the status topic; -1: the broker's default.", check(partitionsCheck())))
+		key("status.storage.partitions", num, 5, low, "Partitions of the status topic; -1: the broker's default.", check(partitionsCheck())),
+	}
 }
 
 func partitionsCheck() connectors.ConfigCheck {
