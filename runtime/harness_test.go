@@ -84,8 +84,8 @@ func startWorker(t testing.TB, change ...func(*runtime.Config)) *worker {
 	return startWorkerOn(t, brokertest.Start(t, quickGroups), change...)
 }
 
-// quickGroups saves the three seconds that a new group waits for more members.
-func quickGroups(c *broker.Config) { c.Groups.InitialRebalanceDelay = 0 }
+// quickGroups are those of a log inside a worker: new groups begin at once.
+func quickGroups(c *broker.Config) { c.Groups = broker.EmbeddedConfig().Groups }
 
 func startWorkerOn(t testing.TB, b testLog, change ...func(*runtime.Config)) *worker {
 	t.Helper()

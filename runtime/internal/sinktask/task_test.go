@@ -114,7 +114,7 @@ type bench struct {
 }
 
 func newBench(t *testing.T) *bench {
-	b := &bench{t: t, broker: brokertest.Start(t, func(c *broker.Config) { c.Groups.InitialRebalanceDelay = 0 })}
+	b := &bench{t: t, broker: brokertest.Start(t, func(c *broker.Config) { c.Groups = broker.EmbeddedConfig().Groups })}
 	b.cfg = clients.Config{Bootstrap: []string{b.broker.Addr()}, Dialer: b.broker.DialContext, Log: slog.New(slog.DiscardHandler)}
 	b.broker.CreateTopic("t", 1)
 	return b
