@@ -222,16 +222,12 @@ func (d *Decoder) sourceField(f field, r *connectors.SourceRecord) error {
 		if err := f.is(protowire.BytesType); err != nil {
 			return err
 		}
-		v, err := d.value(f.data, nil, 0)
-		if err != nil {
+		// Few offsets are ever looked at: they are checked now and decoded when asked for.
+		if err := checkOffset(f.data); err != nil {
 			return fmt.Errorf("source offset: %w", err)
 		}
-		m, err := asObject(v)
-		if err != nil {
-			return err
-		}
-		if m != nil {
-			r.SourceOffset = connectors.OffsetMap(m)
+		if len(f.data) > 0 {
+			r.SourceOffset = (*encodedOffset)(&f.data)
 		}
 	}
 	return nil

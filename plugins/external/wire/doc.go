@@ -4,7 +4,7 @@
 // Records are the hot path: Encoder and Decoder read and write the protobuf encoding of the message Records by hand, between one
 // byte slice and the SDK's types, without a generated struct for each value. Everything else uses the generated types.
 //
-// Files: encoder.go, values.go (to bytes); decoder.go, read.go, fields.go (from bytes); schemas.go (schemas, both ways); config.go
+// Files: encoder.go, values.go (to bytes); decoder.go, read.go, fields.go, offset.go (from bytes); schemas.go (schemas, both ways); config.go
 // (definitions); errors.go; handshake.go (what both sides must agree on before the first call).
 //
 // # Limits
