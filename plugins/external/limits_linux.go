@@ -22,7 +22,10 @@ func killGroup(pid int) {
 	}
 }
 
-// limit makes the kernel refuse more than twice the allowed memory, for what grows faster than it is looked at, and choose the
+// mappedUnused is what a program maps and does not touch: stacks of threads, arenas of allocators.
+const mappedUnused = 512 << 20
+
+// limit makes the kernel refuse more than about twice the allowed memory, for what grows faster than it is looked at, and choose the
 // process before the worker when the machine runs out.
 func limit(pid int, memory int64) error {
 	// Not being allowed to says nothing about the plugin.
@@ -30,7 +33,8 @@ func limit(pid int, memory int64) error {
 	if memory <= 0 {
 		return nil
 	}
-	bound := unix.Rlimit{Cur: uint64(memory) * 2, Max: uint64(memory) * 2}
+	most := uint64(memory)*2 + mappedUnused
+	bound := unix.Rlimit{Cur: most, Max: most}
 	if err := unix.Prlimit(pid, unix.RLIMIT_DATA, &bound, nil); err != nil {
 		return fmt.Errorf("limit its memory: %w", err)
 	}
