@@ -24,9 +24,11 @@ func (s *source) Start(_ connectors.ConnectorContext, config map[string]string) 
 	return err
 }
 
-func (s *source) TaskConfigs(int) ([]map[string]string, error) { return []map[string]string{s.config}, nil }
-func (s *source) NewTask() connectors.SourceTask               { return &sourceTask{} }
-func (s *source) Stop() error                                  { return nil }
+func (s *source) TaskConfigs(int) ([]map[string]string, error) {
+	return []map[string]string{s.config}, nil
+}
+func (s *source) NewTask() connectors.SourceTask { return &sourceTask{} }
+func (s *source) Stop() error                    { return nil }
 
 // sourceTask reads whole lines. Its position is the number of bytes before the next line.
 type sourceTask struct {

@@ -209,5 +209,7 @@ func (s *faultySinkTask) Put(ctx context.Context, records []connectors.SinkRecor
 	return nil
 }
 
-func (s *faultySinkTask) Flush(context.Context, map[connectors.TopicPartition]int64) error { return nil }
-func (s *faultySinkTask) Stop(context.Context) error                                       { return nil }
+func (s *faultySinkTask) Flush(context.Context, map[connectors.TopicPartition]int64) error {
+	return nil
+}
+func (s *faultySinkTask) Stop(context.Context) error { return nil }

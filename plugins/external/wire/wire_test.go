@@ -220,7 +220,9 @@ func BenchmarkSources(b *testing.B) {
 	s := &connectors.Schema{Type: connectors.TypeStruct, Fields: []connectors.Field{
 		{Name: "id", Schema: connectors.Int64Schema}, {Name: "name", Schema: connectors.StringSchema}, {Name: "load", Schema: connectors.Float64Schema}}}
 	values := map[string]func(i int) (*connectors.Schema, any){
-		"string": func(int) (*connectors.Schema, any) { return connectors.StringSchema, "a line of about fifty characters as files have it" },
+		"string": func(int) (*connectors.Schema, any) {
+			return connectors.StringSchema, "a line of about fifty characters as files have it"
+		},
 		"struct": func(i int) (*connectors.Schema, any) {
 			v := connectors.NewStruct(s)
 			v.Set(0, int64(i))
