@@ -1,4 +1,3 @@
-// Package activemqtest runs a real ActiveMQ Classic, as Debian's package activemq installs it, for tests and measurements.
 package activemqtest
 
 import (

@@ -1,4 +1,3 @@
-// Package payload turns the plain values of records into the bytes of a foreign message.
 package payload
 
 import (

@@ -1,4 +1,3 @@
-// Package retry spaces attempts to reach a foreign system.
 package retry
 
 import (

@@ -1,4 +1,3 @@
-// Package template expands the ${name} and ${name:argument} variables of destination names: topics, subjects, queues.
 package template
 
 import (

@@ -1,4 +1,3 @@
-// Package tlsconfig is the block of tls.* keys that connectors to network brokers share.
 package tlsconfig
 
 import (

@@ -1,4 +1,3 @@
-// Package mosquittotest runs a real Mosquitto, as Debian's package mosquitto installs it, for tests and measurements.
 package mosquittotest
 
 import (

@@ -1,0 +1,2 @@
+// Package retry spaces attempts to reach a foreign system.
+package retry
