@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"millrace/cmd/internal/properties"
+	"millrace/plugins/properties"
 )
 
 // A Connector is what a connector file describes. A nil value in Config is a JSON null.

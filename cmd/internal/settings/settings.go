@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"millrace/cmd/internal/properties"
+	"millrace/plugins/properties"
 )
 
 // Settings are the properties of a process with the place of each. The zero value is empty and ready.

@@ -6,7 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"millrace/cmd/internal/properties"
+	"millrace/plugins/properties"
 )
 
 func TestParse(t *testing.T) {
