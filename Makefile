@@ -9,8 +9,9 @@ BIN := bin/millrace
 run: build
 	$(BIN) standalone
 
+# nomsgpack leaves out a codec of gin that nothing here uses: 6 MB.
 build:
-	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION) -X main.revision=$(REVISION)" -o $(BIN) ./cmd/millrace
+	CGO_ENABLED=0 go build -trimpath -tags nomsgpack -ldflags "-s -w -X main.version=$(VERSION) -X main.revision=$(REVISION)" -o $(BIN) ./cmd/millrace
 
 test: peers
 	.ci/test
