@@ -1,6 +1,9 @@
 package main
 
 import (
+	"context"
+	"log/slog"
+
 	"millrace/connectors"
 	"millrace/connectors/activemq"
 	"millrace/connectors/file"
@@ -11,6 +14,8 @@ import (
 	"millrace/plugins/converters"
 	"millrace/plugins/converters/avro"
 	"millrace/plugins/converters/jsonschema"
+	"millrace/plugins/converters/protobuf"
+	"millrace/plugins/external"
 	"millrace/plugins/transforms"
 )
 
@@ -22,7 +27,7 @@ func builtIn() (*plugins.Registry, error) {
 	registry := plugins.New()
 	for _, list := range [][]connectors.Plugin{
 		file.Plugins(), activemq.Plugins(), mqtt.Plugins(), nats.Plugins(), tools.Plugins(), converters.Plugins(), transforms.Plugins(),
-		avro.Plugins(), jsonschema.Plugins(),
+		avro.Plugins(), jsonschema.Plugins(), protobuf.Plugins(),
 	} {
 		if wrapSource != nil {
 			for i := range list {
@@ -34,4 +39,25 @@ func builtIn() (*plugins.Registry, error) {
 		}
 	}
 	return registry, nil
+}
+
+// addExternal adds the plugins of the programs in paths to registry. What cannot be used is logged and left out, so that one broken plugin
+// does not keep a worker from starting. The programs run until the service that it starts ends.
+func addExternal(ctx context.Context, all *services, registry *plugins.Registry, paths []string, log *slog.Logger) {
+	if len(paths) == 0 {
+		return
+	}
+	found, supervisor, problems := external.Discover(ctx, paths, log)
+	all.start(ctx, "plugin programs", func(ctx context.Context) error {
+		<-ctx.Done()
+		return supervisor.Close()
+	})
+	for _, p := range problems {
+		log.Error("plugin left out", "file", p.File, "err", p.Err)
+	}
+	for _, p := range found {
+		if err := registry.Add(p); err != nil {
+			log.Error("plugin left out", "class", p.Class, "err", err)
+		}
+	}
 }

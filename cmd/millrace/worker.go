@@ -31,6 +31,8 @@ type workerConfig struct {
 	rest    rest.Config
 	// broker configures the integrated log; nil if connectors use another cluster.
 	broker *broker.Config
+	// pluginPath are the folders of out-of-process plugins.
+	pluginPath []string
 	// explain puts file and line before an error that names a key.
 	explain func(error) error
 }
@@ -50,6 +52,11 @@ func configure(s *settings.Settings, log *slog.Logger) (*workerConfig, error) {
 	errs = append(errs, c.explain(err))
 	c.rest, err = rest.ParseConfig(props)
 	errs = append(errs, c.explain(err))
+	for path := range strings.SplitSeq(props["plugin.path"], ",") {
+		if path = strings.TrimSpace(path); path != "" {
+			c.pluginPath = append(c.pluginPath, path)
+		}
+	}
 	// As in Connect, an unknown key alone stops nobody: it may be meant for another part of a Connect installation.
 	var unknown []error
 	for _, w := range c.runtime.Warnings {
@@ -198,6 +205,7 @@ func startWorker(ctx context.Context, all *services, c *workerConfig, levels *lo
 	if err != nil {
 		return nil, nil, err
 	}
+	addExternal(ctx, all, registry, c.pluginPath, levels.Named("millrace.plugins"))
 	validator, err := validation.ForWorker(c.runtime, registry)
 	if err != nil {
 		return nil, nil, &failure{code: exitUsage, err: c.explain(err)}
