@@ -292,12 +292,11 @@ func (c *fakeSource) NewTask() connectors.SourceTask { return &fakeSourceTask{f:
 
 // fakeSystem holds numbers 0 to limit-1; tests raise limit.
 type fakeSystem struct {
-	limit   atomic.Int64
-	polls   atomic.Int64
-	starts  atomic.Int64
-	count   atomic.Int64 // records committed
-	mu      sync.Mutex
-	commits int
+	limit  atomic.Int64
+	polls  atomic.Int64
+	starts atomic.Int64
+	count  atomic.Int64 // records committed
+	mu     sync.Mutex
 	// committed counts CommitRecords per number.
 	committed map[int64]int
 	err       error

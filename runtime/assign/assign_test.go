@@ -99,7 +99,7 @@ func TestAssign_moves_little(t *testing.T) {
 		if len(seen) != len(tasks) {
 			t.Fatalf("%d of %d tasks assigned", len(seen), len(tasks))
 		}
-		if limit := must + len(members); previous != nil && len(previous) > 0 && moved > limit {
+		if limit := must + len(members); len(previous) > 0 && moved > limit {
 			t.Fatalf("%d tasks moved, at most %d had to", moved, limit)
 		}
 		previous = got

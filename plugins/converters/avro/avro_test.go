@@ -61,7 +61,6 @@ type wireCase struct {
 	value  any
 	text   string
 	hex    string // after the schema id
-	back   *connectors.Schema
 }
 
 func wireCases() []wireCase {
