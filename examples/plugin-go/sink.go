@@ -41,11 +41,28 @@ func (t *sinkTask) Start(_ context.Context, _ connectors.SinkTaskContext, config
 	if err != nil {
 		return err
 	}
-	if t.file, err = os.OpenFile(values.String("file"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600); err != nil {
+	if t.file, err = os.OpenFile(values.String("file"), os.O_APPEND|os.O_CREATE|os.O_RDWR, 0o600); err != nil {
 		return err
 	}
 	t.writer = bufio.NewWriterSize(t.file, 64<<10)
-	return nil
+	return t.endTornLine()
+}
+
+// endTornLine ends a line of which a process that was killed has only written a part, so that the next one, which may be the same
+// record again, stays whole.
+func (t *sinkTask) endTornLine() error {
+	info, err := t.file.Stat()
+	if err != nil || info.Size() == 0 {
+		return err
+	}
+	last := make([]byte, 1)
+	if _, err := t.file.ReadAt(last, info.Size()-1); err != nil {
+		return err
+	}
+	if last[0] != '\n' {
+		_, err = t.file.WriteString("\n")
+	}
+	return err
 }
 
 func (t *sinkTask) Put(_ context.Context, records []connectors.SinkRecord) error {
