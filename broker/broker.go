@@ -84,6 +84,7 @@ func (b *Broker) Run(ctx context.Context) (err error) {
 	g.Go(func() error { return p.logs.Run(below) })
 	g.Go(func() error { return p.quorum.Run(below) })
 	g.Go(func() error { return p.controller.Run(below) })
+	g.Go(func() error { return p.replicas.Run(below) })
 	g.Go(func() error { return p.groups.Run(below) })
 	g.Go(func() error {
 		defer stopBelow()
@@ -133,7 +134,7 @@ func (b *Broker) open(ctx context.Context) (_ *parts, err error) {
 	p.logs, err = partition.OpenManager(partition.ManagerConfig{
 		Dir: cfg.DataDir, NodeID: cfg.NodeID, ClusterID: cfg.ClusterID, Logger: cfg.Logger,
 		RetentionCheckInterval: cfg.RetentionCheckInterval, CheckpointInterval: cfg.CheckpointInterval,
-		CleanerBackoff: cfg.CleanerBackoff, CleanerBufferBytes: cfg.CleanerBufferBytes,
+		CleanerBackoff: cfg.CleanerBackoff, CleanerBufferBytes: cfg.CleanerBufferBytes, Registerer: cfg.Registerer,
 	})
 	if err != nil {
 		return nil, err

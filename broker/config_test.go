@@ -223,6 +223,7 @@ func TestMetrics(t *testing.T) {
 	for name, want := range map[string]float64{
 		"kafka_server_records_in_total": 3, "kafka_server_requests_total Produce": 1, "kafka_server_requests_total Fetch": 1,
 		"kafka_server_topics": 1, "kafka_server_partitions": 2, "kafka_server_offline_partitions": 0,
+		"kafka_coordinator_groups": 0, "kafka_log_cleaner_runs_total": 0, "kafka_log_cleaner_uncleanable_partitions": 0,
 	} {
 		if v, ok := got[name]; !ok || v != want {
 			t.Errorf("%s: got %v, want %v", name, v, want)

@@ -23,7 +23,16 @@ func registerMetrics(reg prometheus.Registerer, p *parts) {
 		return float64(n)
 	})
 	gauge("kafka_server_offline_partitions", "Partitions of this broker that are out of service; the log says why.", func() float64 {
-		return float64(p.replicas.Failed())
+		n := p.replicas.Failed()
+		p.eachPartition(func(t *metadata.Topic, i int32) {
+			if l := p.logs.Get(t.Name, i); l != nil && l.Err() != nil {
+				n++
+			}
+		})
+		return float64(n)
+	})
+	gauge("kafka_coordinator_groups", "Groups that this broker coordinates, those without members included.", func() float64 {
+		return float64(p.groups.Groups())
 	})
 	gauge("kafka_log_size_bytes", "Bytes in the segments of all partitions.", func() float64 {
 		var size int64

@@ -58,6 +58,17 @@ func (c *Coordinator) Delete(groupID string, done func(error)) {
 	c.do(groupID, func(m *machine) { m.delete(groupID, done) }, done)
 }
 
+// Groups counts the groups of every partition this node leads.
+func (c *Coordinator) Groups() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := int64(0)
+	for _, s := range c.shards {
+		n += s.groups.Load()
+	}
+	return int(n)
+}
+
 // List handles ListGroups: the groups of every partition this node leads.
 func (c *Coordinator) List(done func([]Listing, error)) {
 	c.mu.Lock()

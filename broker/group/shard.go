@@ -49,6 +49,8 @@ type shard struct {
 	mu      sync.Mutex
 	deleted []string // topics whose offsets are to be forgotten
 
+	groups atomic.Int64 // how many there are
+
 	begun  time.Time // of the loading
 	loaded chan struct{}
 
@@ -122,7 +124,9 @@ func (s *shard) run(ctx context.Context) {
 	close(s.loaded)
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
+	defer s.groups.Store(0)
 	for {
+		s.groups.Store(int64(len(m.groups)))
 		timer.Reset(m.timers.next().Sub(s.cfg.Clock()))
 		var err error
 		select {

@@ -12,6 +12,7 @@
 //	waiters.go    callbacks for durability and visibility
 //	manager.go    a data directory: create, open, delete, Run
 //	housekeeping.go  checkpoints, retention, compaction at their intervals
+//	metrics.go    what is counted
 //	errors.go     what can be wrong
 //
 // # What an offset means

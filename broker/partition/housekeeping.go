@@ -86,6 +86,7 @@ func (m *Manager) retain(tp commitlog.TopicPartition, p *Partition) error {
 		return err
 	}
 	bytes, err := p.log.RemoveBelowStart()
+	m.metrics.removed.Add(float64(bytes))
 	if bytes > 0 {
 		m.logger.Info("segments removed", "topic", tp.Topic, "partition", tp.Index, "bytes", bytes, "log_start", start)
 	}
@@ -153,11 +154,14 @@ func (m *Manager) CompactOne(ctx context.Context) bool {
 	}
 	began := m.cfg.Clock()
 	done, err := m.cleaner.Clean(ctx, best.log, bestPlan)
+	m.metrics.cleanerRead.Add(float64(done.Read))
+	m.metrics.cleanerKept.Add(float64(done.Written))
 	if err == nil {
 		err = m.dir.SetCleanerOffset(bestAt, done.Next)
 	}
 	switch {
 	case err == nil:
+		m.metrics.cleanerRuns.Inc()
 		m.logger.Debug("partition compacted", "topic", bestAt.Topic, "partition", bestAt.Index, "offset", done.Next,
 			"read_bytes", done.Read, "written_bytes", done.Written, "segments", done.Segments,
 			"duration", m.cfg.Clock().Sub(began))
@@ -173,5 +177,6 @@ func (m *Manager) CompactOne(ctx context.Context) bool {
 
 func (m *Manager) giveUpCleaning(tp commitlog.TopicPartition, p *Partition, err error) {
 	p.uncleanable.Store(true)
+	m.metrics.uncleanable.Inc()
 	m.logger.Error("partition cannot be compacted", "topic", tp.Topic, "partition", tp.Index, "err", err)
 }

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
 	"millrace/broker/commitlog"
@@ -31,6 +32,8 @@ type ManagerConfig struct {
 	FileDeleteDelay        time.Duration // file.delete.delay.ms; 0: 60 s
 	SyncWorkers            int           // logs synced at the same time; 0: 4
 	OpenFiles              int           // files kept open that nobody is using; 0: 512
+
+	Registerer prometheus.Registerer // nil: none
 }
 
 // Manager owns a data directory: its lock, meta.properties, checkpoints and the partitions in it.
@@ -40,6 +43,8 @@ type Manager struct {
 	files  *commitlog.FileCache
 	syncer *commitlog.Syncer
 	logger *slog.Logger
+
+	metrics *metrics
 
 	cleaner *commitlog.Cleaner
 
@@ -100,10 +105,13 @@ func OpenManager(cfg ManagerConfig) (*Manager, error) {
 	} else if len(left) > 0 && !dir.Clean() {
 		cfg.Logger.Info("recovering after an unclean shutdown", "dir", cfg.Dir, "partitions", len(left))
 	}
-	return &Manager{
-		cfg: cfg, dir: dir, files: commitlog.NewFileCache(cfg.OpenFiles), syncer: commitlog.NewSyncer(cfg.SyncWorkers),
+	m := &Manager{
+		metrics: newMetrics(cfg.Registerer),
+		cfg:     cfg, dir: dir, files: commitlog.NewFileCache(cfg.OpenFiles), syncer: commitlog.NewSyncer(cfg.SyncWorkers),
 		cleaner: commitlog.NewCleaner(cfg.CleanerBufferBytes), logger: cfg.Logger, slots: make(map[commitlog.TopicPartition]*slot),
-	}, nil
+	}
+	m.syncer.Observe = func(took time.Duration) { m.metrics.syncSeconds.Observe(took.Seconds()) }
+	return m, nil
 }
 
 // ClusterID is the one of meta.properties.
@@ -145,7 +153,8 @@ type FoundPartition struct {
 
 // Ensure opens the partition, or creates it durably. A directory of the same name with another topic id is moved aside
 // and deleted first: the topic was deleted and made again. Already open: its settings are changed. A log that cannot be
-// opened is ErrStorage, and the same again until the process restarts or the partition is deleted.
+// opened is ErrStorage, and the same again until the process restarts or the partition is deleted. If only the disk is full, it
+// is ErrNoSpace, and worth another try.
 func (m *Manager) Ensure(topic string, id [16]byte, index int32, s Settings) (*Partition, error) {
 	tp := commitlog.TopicPartition{Topic: topic, Index: index}
 	sl := m.slot(tp)
@@ -164,12 +173,12 @@ func (m *Manager) Ensure(topic string, id [16]byte, index int32, s Settings) (*P
 	}
 	p, err := m.open(tp, id, s)
 	if err != nil {
-		if !errors.Is(err, ErrNoSpace) {
-			sl.err = fmt.Errorf("partition %s-%d is out of service: %w: %w", topic, index, ErrStorage, err)
-			m.logger.Error("partition not opened", "topic", topic, "partition", index, "err", err)
-			return nil, sl.err
+		if commitlog.NoSpace(err) {
+			return nil, fmt.Errorf("open partition %s-%d: %w: %w", topic, index, ErrNoSpace, err)
 		}
-		return nil, err
+		sl.err = fmt.Errorf("partition %s-%d is out of service: %w: %w", topic, index, ErrStorage, err)
+		m.logger.Error("partition not opened", "topic", topic, "partition", index, "err", err)
+		return nil, sl.err
 	}
 	m.mu.Lock()
 	sl.p = p
