@@ -136,7 +136,9 @@ func TestSecurity_refuses(t *testing.T) {
 		{"ssl.truststore.type=BCFKS\nssl.truststore.location=" + id.TrustJKS, "ssl.truststore.type: must be JKS, PKCS12 or PEM"},
 		{"ssl.truststore.type=PEM\nssl.truststore.certificates=none", "ssl.truststore.certificates: the truststore cannot be read: it has no certificate"},
 		{"ssl.keystore.location=" + id.TrustJKS + "\nssl.keystore.password=changeit", "ssl.keystore.location: the keystore cannot be read: it has no private key"},
-		{"ssl.keystore.type=PEM\nssl.keystore.key=-----BEGIN ENCRYPTED PRIVATE KEY-----", "Invalid value [hidden] for configuration ssl.keystore.key: the keystore cannot be read: encrypted PEM keys"},
+		{"ssl.keystore.type=PEM\nssl.keystore.key=-----BEGIN ENCRYPTED PRIVATE KEY-----", "Invalid value [hidden] for configuration ssl.keystore.key: the keystore cannot be read"},
+		{"ssl.keystore.type=PEM\nssl.key.password=changeit\nssl.keystore.location=testdata/me.des3.pem", "cipher 1.2.840.113549.3.7 is not supported"},
+		{"ssl.keystore.type=PEM\nssl.key.password=guessed\nssl.keystore.location=testdata/me.aes-256-cbc.pem", "ssl.key.password is wrong"},
 		{"ssl.enabled.protocols=SSLv3", "must be of TLSv1.2, TLSv1.3"},
 		{"ssl.cipher.suites=TLS_RSA_WITH_RC4_128_SHA", "TLS_RSA_WITH_RC4_128_SHA is not known or not safe"},
 		{"sasl.mechanism=PLAIN", "sasl.jaas.config: must be set for sasl.mechanism PLAIN"},
@@ -164,6 +166,26 @@ func TestSecurity_refuses(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "hush") {
 			t.Errorf("%s: error %v lacks %q", tt.settings, err, tt.want)
 		}
+	}
+}
+
+func TestSecurity_encrypted_keys(t *testing.T) {
+	chain, err := os.ReadFile("testdata/me.crt.pem")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"aes-128-cbc", "aes-192-cbc", "aes-256-cbc"} {
+		key, err := os.ReadFile("testdata/me." + name + ".pem")
+		if err != nil {
+			t.Fatal(err)
+		}
+		cl, _, err := client("admin", map[string]string{"security.protocol": "SSL", "ssl.keystore.type": "PEM", "ssl.keystore.key": string(key),
+			"ssl.keystore.certificate.chain": string(chain), "ssl.key.password": "changeit"})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		cl.Close()
 	}
 }
 

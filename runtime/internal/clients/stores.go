@@ -109,7 +109,7 @@ func keystore(s *settings) (tls.Certificate, bool) {
 	var own tls.Certificate
 	switch f {
 	case formatPEM:
-		own, err = pemKeyPair(append(append(data, '\n'), chain...))
+		own, err = pemKeyPair(append(append(data, '\n'), chain...), keyPassword)
 	case formatPKCS12:
 		own, err = pkcs12KeyPair(data, password)
 	case formatJKS:
@@ -140,12 +140,13 @@ func pemCertificates(data []byte) ([]*x509.Certificate, error) {
 	}
 }
 
-// pemKeyPair reads a private key in PKCS#8 and a chain of certificates.
-func pemKeyPair(data []byte) (tls.Certificate, error) {
-	if bytes.Contains(data, []byte("BEGIN ENCRYPTED PRIVATE KEY")) {
-		return tls.Certificate{}, errors.New("encrypted PEM keys are not supported; use PKCS12, or decrypt the key with openssl pkcs8")
+// pemKeyPair reads a private key in PKCS#8, which may be encrypted, and a chain of certificates.
+func pemKeyPair(data []byte, password string) (tls.Certificate, error) {
+	plain, err := decryptPEM(data, password)
+	if err != nil {
+		return tls.Certificate{}, err
 	}
-	return tls.X509KeyPair(data, data)
+	return tls.X509KeyPair(plain, plain)
 }
 
 // pkcs12Roots reads a store of certificates, or the certificates beside a key.
