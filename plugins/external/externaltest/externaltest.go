@@ -47,7 +47,7 @@ func Install(t testing.TB, program string, members map[string]any) (folder, file
 	}
 	manifest := map[string]any{
 		"command": []string{"program"}, "protocol": 1, "sha256": hex.EncodeToString(h.Sum(nil)),
-		"env": map[string]string{Marker: "1"}, "call_timeout_ms": 20000,
+		"env": map[string]string{Marker: "1", "GORACE": "atexit_sleep_ms=0"}, "call_timeout_ms": 20000,
 	}
 	for k, v := range members {
 		manifest[k] = v
