@@ -29,7 +29,7 @@ func sameLines(t *testing.T, got, want string) {
 // TestClients runs clients of other languages and Apache Kafka's own tools against one worker, unchanged, and in the end lets
 // Kafka's DumpLogSegments read every file that they left.
 func TestClients(t *testing.T) {
-	w := start(t)
+	w := start(t, "--set", "broker.log.cleaner.backoff.ms=100")
 	t.Run("kcat", func(t *testing.T) { kcat(t, w) })
 	t.Run("kafkajs", func(t *testing.T) { kafkajs(t, w) })
 	t.Run("console", func(t *testing.T) { console(t, w) })
@@ -37,6 +37,7 @@ func TestClients(t *testing.T) {
 	t.Run("performance", func(t *testing.T) { performance(t, w) })
 	t.Run("admin", func(t *testing.T) { admin(t, w) })
 	t.Run("compression", func(t *testing.T) { compression(t, w) })
+	t.Run("compaction", func(t *testing.T) { compaction(t, w) })
 	t.Run("DumpLogSegments", func(t *testing.T) { dumpLogSegments(t, w) })
 }
 
@@ -143,6 +144,38 @@ func compression(t *testing.T, w *proc.Worker) {
 	}
 }
 
+// compaction fills several segments with the same keys again and again and waits until they were compacted.
+func compaction(t *testing.T, w *proc.Worker) {
+	if code, _, errs := millrace(t, "", "topics", "create", "compacted", "-b", w.Kafka, "--config", "cleanup.policy=compact",
+		"--config", "segment.bytes=1048576", "--config", "min.cleanable.dirty.ratio=0.01"); code != 0 {
+		t.Fatal(errs)
+	}
+	var lines strings.Builder
+	const keys, rounds = 100, 400
+	for i := range keys * rounds {
+		fmt.Fprintf(&lines, "%d:%0100d\n", i%keys, i)
+	}
+	k := plainTool(t, "kcat")
+	k.run(t, lines.String(), "-P", "-q", "-b", w.Kafka, "-t", "compacted", "-K", ":", "-X", "enable.idempotence=true", "-X", "batch.num.messages=100")
+	newest := make(map[string]string)
+	left := 0
+	eventually(t, "compaction", func() bool {
+		left = 0
+		for line := range strings.Lines(k.run(t, "", "-C", "-q", "-e", "-b", w.Kafka, "-t", "compacted", "-o", "beginning", "-K", ":")) {
+			key, value, _ := strings.Cut(strings.TrimSpace(line), ":")
+			newest[key] = value
+			left++
+		}
+		return left < keys*rounds/2
+	})
+	for i := range keys {
+		if got, want := newest[fmt.Sprint(i)], fmt.Sprintf("%0100d", keys*(rounds-1)+i); got != want {
+			t.Errorf("key %d has %q, want %q", i, got, want)
+		}
+	}
+	t.Logf("%d of %d records left", left, keys*rounds)
+}
+
 func dumpLogSegments(t *testing.T, w *proc.Worker) {
 	dump := kafkaTool(t, "DumpLogSegments")
 	if _, err := w.Stop(); err != nil {
@@ -168,7 +201,7 @@ func dumpLogSegments(t *testing.T, w *proc.Worker) {
 		}
 		t.Logf("%d %s files read", len(list), ext)
 	}
-	if len(files[".log"]) == 0 || len(files[".index"]) == 0 || len(files[".timeindex"]) == 0 {
+	if len(files[".snapshot"]) == 0 || len(files[".log"]) == 0 || len(files[".index"]) == 0 || len(files[".timeindex"]) == 0 {
 		t.Errorf("there are no segments below %s: %v", w.Dir, fmt.Sprint(files))
 	}
 }
