@@ -68,12 +68,13 @@ func TestParseConfig(t *testing.T) {
 	})
 
 	t.Run("a file from ZooKeeper times", func(t *testing.T) {
-		props := map[string]string{"broker.id": "7", "zookeeper.connect": "localhost:2181", "zookeeper.connection.timeout.ms": "18000"}
+		props := map[string]string{"broker.id": "7", "zookeeper.connect": "localhost:2181", "zookeeper.connection.timeout.ms": "18000",
+			"log.message.format.version": "2.8"}
 		cfg, err := broker.ParseConfig(props)
 		if err != nil || cfg.NodeID != 7 {
 			t.Fatal(cfg.NodeID, err)
 		}
-		if diff := cmp.Diff([]string{"zookeeper.connect", "zookeeper.connection.timeout.ms"}, broker.Obsolete(props)); diff != "" {
+		if diff := cmp.Diff([]string{"log.message.format.version", "zookeeper.connect", "zookeeper.connection.timeout.ms"}, broker.Obsolete(props)); diff != "" {
 			t.Error(diff)
 		}
 	})

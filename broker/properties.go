@@ -37,14 +37,22 @@ func (c Config) Parse(props map[string]string) (Config, error) {
 	return p.cfg, errors.Join(p.errs...)
 }
 
-// obsolete keys belong to ZooKeeper, which neither Apache Kafka 4 nor this broker has. Their values do not matter.
-const obsolete = "zookeeper."
+// obsolete reports whether a key of older servers means nothing to Apache Kafka 4 and this broker, whatever its value: those of
+// ZooKeeper, and those whose work is done another way now.
+func obsolete(name string) bool {
+	switch name {
+	case "log.message.format.version", "log.message.timestamp.difference.max.ms", "control.plane.listener.name",
+		"offsets.commit.required.acks", "quota.producer.default", "quota.consumer.default":
+		return true
+	}
+	return strings.HasPrefix(name, "zookeeper.")
+}
 
 // Obsolete lists the keys of props that are not needed any more, sorted, for one log line.
 func Obsolete(props map[string]string) []string {
 	var names []string
 	for name := range props {
-		if strings.HasPrefix(name, obsolete) {
+		if obsolete(name) {
 			names = append(names, name)
 		}
 	}
@@ -65,7 +73,7 @@ func (p *parser) wrong(key, rule string) {
 // checkKey checks that a key is known and its value has the right type and range.
 func (p *parser) checkKey(name string) {
 	value := p.props[name]
-	if strings.HasPrefix(name, obsolete) {
+	if obsolete(name) {
 		return
 	}
 	bare := name

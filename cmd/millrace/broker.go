@@ -71,7 +71,7 @@ func brokerConfig(s *settings.Settings, base broker.Config, log *slog.Logger) (b
 		return cfg, s.Explain(err, brokerPrefix)
 	}
 	if names := broker.Obsolete(props); len(names) > 0 {
-		log.Info("these keys are not needed: there is no ZooKeeper", "keys", strings.Join(names, ","))
+		log.Info("these keys are not needed any more and ignored", "keys", strings.Join(names, ","))
 	}
 	cfg.Logger = log
 	return cfg, nil
