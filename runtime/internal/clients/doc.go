@@ -8,6 +8,6 @@
 //	tls.go, stores.go, pkcs8.go, dialer.go  ssl.*: PEM, PKCS12 and JKS
 //
 // Limits: no Kerberos, no classes of one's own (login modules, callback handlers, partitioners, interceptors), PEM keys
-// encrypted with AES only. buffer.memory is ignored: each task has a budget of its own. A token endpoint may be named by a connector only if the
-// worker's own configuration names the same.
+// encrypted with AES only, group.protocol classic only. buffer.memory is ignored: each task has a budget of its own. A token
+// endpoint may be named by a connector only if the worker's own configuration names the same.
 package clients

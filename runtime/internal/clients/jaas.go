@@ -13,7 +13,7 @@ func parseJAAS(text, module string) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(words) < 2 || words[len(words)-1] != ";" {
+	if len(words) < 3 || words[len(words)-1] != ";" {
 		return nil, errors.New("must be a login module, a control flag and options, ended by a semicolon")
 	}
 	words = words[:len(words)-1]
