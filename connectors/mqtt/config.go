@@ -256,21 +256,7 @@ func badFilter(f string) string {
 	return ""
 }
 
-var targetCheck = connectors.CheckFunc("topic name", func(value any) string {
-	text, _ := value.(string)
-	t, err := template.Parse(text, "mqtt.topic")
-	switch {
-	case err != nil:
-		return err.Error()
-	case text == "":
-		return "a topic is needed"
-	case strings.Contains(text, ","):
-		return "exactly one topic is needed"
-	case t.Constant() && template.LegalTopic(text) != text:
-		return "a topic name has only letters, digits, '.', '_' and '-'"
-	}
-	return ""
-})
+var targetCheck = template.TopicCheck("mqtt.topic")
 
 var sinkTopicCheck = connectors.CheckFunc("MQTT topic", func(value any) string {
 	text, _ := value.(string)

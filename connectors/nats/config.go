@@ -318,21 +318,7 @@ var durableCheck = connectors.CheckFunc("consumer name", func(value any) string 
 	return ""
 })
 
-var targetCheck = connectors.CheckFunc("topic name", func(value any) string {
-	text, _ := value.(string)
-	t, err := template.Parse(text, "subject")
-	switch {
-	case err != nil:
-		return err.Error()
-	case text == "":
-		return "a topic is needed"
-	case strings.Contains(text, ","):
-		return "exactly one topic is needed"
-	case t.Constant() && template.LegalTopic(text) != text:
-		return "a topic name has only letters, digits, '.', '_' and '-'"
-	}
-	return ""
-})
+var targetCheck = template.TopicCheck("subject")
 
 var sinkSubjectCheck = connectors.CheckFunc("subject", func(value any) string {
 	text, _ := value.(string)
