@@ -1,6 +1,8 @@
 package nats_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net"
 	"strings"
@@ -87,7 +89,15 @@ func (p *peer) stream(name string, subjects ...string) jetstream.Stream {
 func (p *peer) publish(subject string, values ...string) {
 	p.t.Helper()
 	for _, v := range values {
-		if _, err := p.js.Publish(p.t.Context(), subject, []byte(v)); err != nil {
+		// A server that has just started may lose the first request; the id keeps a second one from being stored twice.
+		id := natsgo.NewInbox()
+		err := errors.New("not tried")
+		for try := 0; err != nil && try < 5; try++ {
+			ctx, cancel := context.WithTimeout(p.t.Context(), 2*time.Second)
+			_, err = p.js.Publish(ctx, subject, []byte(v), jetstream.WithMsgID(id))
+			cancel()
+		}
+		if err != nil {
 			p.t.Fatal(err)
 		}
 	}
