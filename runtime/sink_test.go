@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kadm"
 
 	"millrace/connectors"
 	"millrace/runtime"
@@ -205,6 +206,20 @@ func sinkTopicsRegex(t *testing.T, w *worker) {
 		t.Error(diff)
 	}
 	target.mu.Unlock()
+	client := w.broker.Client()
+	defer client.Close()
+	if _, err := kadm.NewClient(client).DeleteTopic(t.Context(), "logs-b"); err != nil {
+		t.Fatal(err)
+	}
+	gone := connectors.TopicPartition{Topic: "logs-b"}
+	eventually(t, "the deleted topic is given up", func() bool {
+		target.mu.Lock()
+		defer target.mu.Unlock()
+		return !target.open[gone]
+	})
+	w.produce("logs-a", "5")
+	eventually(t, "the others go on", func() bool { return target.count() == 3 })
+	w.await("s", runtime.StateRunning, runtime.StateRunning)
 	config["topics.regex"] = "logs("
 	w.put(config)
 	st := w.await("s", runtime.StateRunning, runtime.StateFailed)
