@@ -25,6 +25,9 @@ type Plugin struct {
 	Version string
 	// Config is the plugin's own configuration; never nil.
 	Config *ConfigDef
+	// Converter is the class of the key and value converter that suits a connector's records, where nobody has chosen one:
+	// neither the connector's configuration nor the worker's. Empty: the worker's default.
+	Converter string
 	// TaskClass is the task.class of a connector's task configurations.
 	TaskClass string
 

@@ -52,6 +52,8 @@ type Config struct {
 	GroupID string
 	// Converters for connectors that name none.
 	KeyConverter, ValueConverter, HeaderConverter PluginConfig
+	// AnyConverter says that nobody has chosen the key and value converters: those that a connector's plugin names go first.
+	AnyConverter bool
 
 	// OffsetFlushInterval is offset.flush.interval.ms; at most 0 commits after each batch. OffsetFlushTimeout bounds a commit.
 	OffsetFlushInterval, OffsetFlushTimeout time.Duration

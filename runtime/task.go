@@ -204,9 +204,14 @@ func (b *taskBuilder) pipeline(reporters ...pipeline.Reporter) (*pipeline.Pipeli
 	worker := func(c PluginConfig) pipeline.Converter {
 		return pipeline.Converter{Class: c.Class, Version: c.Version, Options: c.Options}
 	}
+	key, value := b.h.cfg.KeyConverter, b.h.cfg.ValueConverter
+	if b.h.cfg.AnyConverter && b.plugin.Converter != "" {
+		key = PluginConfig{Class: b.plugin.Converter}
+		value = key
+	}
 	p, err := pipeline.New(pipeline.Config{
 		Connector: b.c.Name, Task: b.id, Config: b.config, Registry: b.h.registry,
-		Key: worker(b.h.cfg.KeyConverter), Value: worker(b.h.cfg.ValueConverter), Header: worker(b.h.cfg.HeaderConverter),
+		Key: worker(key), Value: worker(value), Header: worker(b.h.cfg.HeaderConverter),
 		Reporters: reporters, Counts: b.h.metrics.pipeline(b.taskID()), Logger: b.t.log,
 	})
 	if err != nil {

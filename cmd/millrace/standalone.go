@@ -14,6 +14,8 @@ import (
 type standaloneFlags struct {
 	sets []string
 	logs logFlags
+	// anyConverter says that nobody has chosen converters.
+	anyConverter bool
 }
 
 func newStandalone() *cobra.Command {
@@ -67,6 +69,8 @@ func (f *standaloneFlags) read(args []string) (*settings.Settings, []settings.Co
 		return nil, nil, err
 	}
 	if len(args) == 0 {
+		values := s.Values()
+		f.anyConverter = values["key.converter"] == "" && values["value.converter"] == ""
 		s.AddDefaults(map[string]string{"key.converter": jsonConverter, "value.converter": jsonConverter})
 	}
 	return s, files, nil

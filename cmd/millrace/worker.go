@@ -131,6 +131,7 @@ func (f *standaloneFlags) run(ctx context.Context, stop func(), stderr io.Writer
 	if err != nil {
 		return &failure{code: exitUsage, err: err}
 	}
+	c.runtime.AnyConverter = f.anyConverter
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 

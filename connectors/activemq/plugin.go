@@ -4,6 +4,9 @@ import "millrace/connectors"
 
 const version = "1.0.0"
 
+// converter keeps the text and the bytes of messages as they are.
+const converter = "org.apache.kafka.connect.storage.StringConverter"
+
 // Plugins returns the descriptors of the source and the sink.
 func Plugins() []connectors.Plugin {
 	return []connectors.Plugin{
@@ -17,6 +20,7 @@ func Plugins() []connectors.Plugin {
 				"io.lenses.streamreactor.connect.jms.source.JMSSourceConnector",
 			},
 			Version:   version,
+			Converter: converter,
 			Config:    sourceDef(),
 			TaskClass: "io.millrace.connect.activemq.ActiveMQSourceTask",
 			NewSource: func() connectors.Source { return new(source) },
@@ -32,6 +36,7 @@ func Plugins() []connectors.Plugin {
 				"io.lenses.streamreactor.connect.jms.sink.JMSSinkConnector",
 			},
 			Version:   version,
+			Converter: converter,
 			Config:    sinkDef(),
 			TaskClass: "io.millrace.connect.activemq.ActiveMQSinkTask",
 			NewSink:   func() connectors.Sink { return new(sink) },

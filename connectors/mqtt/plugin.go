@@ -4,11 +4,14 @@ import "millrace/connectors"
 
 const version = "1.0.0"
 
+// converter keeps the bytes of messages as they are.
+const converter = "org.apache.kafka.connect.storage.StringConverter"
+
 // Plugins returns the descriptors of the source and the sink.
 func Plugins() []connectors.Plugin {
 	return []connectors.Plugin{
 		{
-			Kind: connectors.KindSource, Class: "io.millrace.connect.mqtt.MqttSourceConnector", Version: version,
+			Kind: connectors.KindSource, Class: "io.millrace.connect.mqtt.MqttSourceConnector", Version: version, Converter: converter,
 			Aliases: []string{
 				"io.confluent.connect.mqtt.MqttSourceConnector",
 				"com.datamountaineer.streamreactor.connect.mqtt.source.MqttSourceConnector",
@@ -18,7 +21,7 @@ func Plugins() []connectors.Plugin {
 			NewSource: func() connectors.Source { return &Source{} },
 		},
 		{
-			Kind: connectors.KindSink, Class: "io.millrace.connect.mqtt.MqttSinkConnector", Version: version,
+			Kind: connectors.KindSink, Class: "io.millrace.connect.mqtt.MqttSinkConnector", Version: version, Converter: converter,
 			Aliases: []string{
 				"io.confluent.connect.mqtt.MqttSinkConnector",
 				"com.datamountaineer.streamreactor.connect.mqtt.sink.MqttSinkConnector",

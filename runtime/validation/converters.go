@@ -22,6 +22,9 @@ func (c *check) converterKeys(keys []connectors.ConfigKey) {
 	byDefault := map[string]string{
 		"header.converter": c.config.HeaderConverter, "key.converter": c.config.KeyConverter, "value.converter": c.config.ValueConverter,
 	}
+	if c.config.AnyConverter && c.connector.Converter != "" {
+		byDefault["key.converter"], byDefault["value.converter"] = c.connector.Converter, c.connector.Converter
+	}
 	for _, conv := range converters {
 		class := byDefault[conv.key]
 		if given, ok := c.set[conv.key]; ok {

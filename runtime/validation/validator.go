@@ -16,6 +16,8 @@ import (
 type Config struct {
 	// KeyConverter, ValueConverter and HeaderConverter are the worker's classes, the defaults of connectors.
 	KeyConverter, ValueConverter, HeaderConverter string
+	// AnyConverter says that nobody has chosen the first two: those that a connector's plugin names go first.
+	AnyConverter bool
 	// GroupID is the group of the workers; sinks may not consume in it. Standalone workers have none.
 	GroupID string
 	// OverridePolicy is connector.client.config.override.policy: All (also when empty), None, Principal or Allowlist, or Connect's class
@@ -50,6 +52,7 @@ func ForWorker(c runtime.Config, registry *plugins.Registry) (*Validator, error)
 		KeyConverter:    c.KeyConverter.Class,
 		ValueConverter:  c.ValueConverter.Class,
 		HeaderConverter: c.HeaderConverter.Class,
+		AnyConverter:    c.AnyConverter,
 		GroupID:         c.GroupID,
 		OverridePolicy:  c.Values.String("connector.client.config.override.policy"),
 		Allowlist:       c.Values.List("connector.client.config.override.allowlist"),
