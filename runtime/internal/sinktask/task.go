@@ -177,7 +177,7 @@ func (t *Task) consume(ctx context.Context, opts []kgo.Opt) (err error) {
 	if t.consumer, err = kgo.NewClient(opts...); err != nil {
 		return fmt.Errorf("consumer: %w", err)
 	}
-	defer t.consumer.CloseAllowingRebalance()
+	defer t.leave(ctx)
 	defer t.refuseRequests()
 	if t.pattern != nil {
 		watching, end := context.WithCancel(ctx)
@@ -193,6 +193,20 @@ func (t *Task) consume(ctx context.Context, opts []kgo.Opt) (err error) {
 		}
 	}
 	return err
+}
+
+// leaveTimeout bounds leaving the group: a consumer that is still joining would wait for as long as others take to join.
+const leaveTimeout = time.Second
+
+// leave leaves the group and closes the consumer. Members that could not leave in time are missed at the session timeout.
+func (t *Task) leave(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveTimeout)
+	defer cancel()
+	t.consumer.AllowRebalance()
+	if err := t.consumer.LeaveGroupContext(ctx); err != nil {
+		t.cfg.Logger.Info("the consumer could not leave its group", "group", t.cfg.Group, "err", err)
+	}
+	t.consumer.CloseAllowingRebalance()
 }
 
 // subscription returns the consumer's options.
