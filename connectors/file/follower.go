@@ -78,8 +78,12 @@ func (l *follower) step(d time.Duration) (bool, error) {
 		return l.readStream(d)
 	}
 	if l.atEnd {
-		if same, err := l.verify(); !same || err != nil {
+		same, grown, err := l.verify()
+		if !same || err != nil {
 			return l.left != nil, err
+		}
+		if !grown { // what comes from here on is looked at before it is read
+			return l.checkReplaced()
 		}
 	}
 	err := l.s.fill(l.f)
@@ -147,31 +151,31 @@ func (l *follower) readPosition() int64 {
 	return l.position + int64(len(l.s.chunk)) + int64(l.s.n)
 }
 
-// verify looks, after a quiet time, whether the open file still is what was read of it. If it was truncated, reading
-// starts again at its beginning.
-func (l *follower) verify() (same bool, err error) {
+// verify looks, after a quiet time, whether the open file still is what was read of it, and whether there is more of it. If
+// it was truncated, reading starts again at its beginning.
+func (l *follower) verify() (same, grown bool, err error) {
 	info, err := l.f.Stat()
 	if err != nil {
-		return false, err
+		return false, false, err
 	}
 	at := l.readPosition()
 	if info.Size() == at {
-		return true, nil
+		return true, false, nil
 	}
 	if info.Size() > at {
 		seen := l.s.last[:l.s.lastN]
 		now := make([]byte, len(seen))
 		if _, err := l.f.ReadAt(now, at-int64(len(seen))); err != nil && !errors.Is(err, io.EOF) {
-			return false, err
+			return false, false, err
 		}
 		if bytes.Equal(now, seen) {
-			return true, nil
+			return true, true, nil
 		}
 	}
 	l.log.Warn("file was truncated; reading it from its beginning", "position", l.position, "size", info.Size())
 	l.finish()
 	_, err = l.f.Seek(0, io.SeekStart)
-	return false, err
+	return false, false, err
 }
 
 // checkReplaced follows a rotation once the old file is read to its end. The writer may have written to the old file after
