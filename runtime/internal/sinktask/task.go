@@ -195,8 +195,9 @@ func (t *Task) consume(ctx context.Context, opts []kgo.Opt) (err error) {
 	return err
 }
 
-// leaveTimeout bounds leaving the group: a consumer that is still joining would wait for as long as others take to join.
-const leaveTimeout = time.Second
+// leaveTimeout bounds leaving the group: with nobody to answer, a consumer that is still joining would wait for ever. It is
+// above the 3 s that a coordinator lets the first member of a group wait, before which a joining one cannot leave.
+const leaveTimeout = 4 * time.Second
 
 // leave leaves the group and closes the consumer. Members that could not leave in time are missed at the session timeout.
 func (t *Task) leave(ctx context.Context) {
