@@ -27,6 +27,7 @@ func MQTTFlow(url string, w *proc.Worker) (Flow, error) {
 			{"crash-source", 1, map[string]string{"connector.class": "MqttSourceConnector", "kafka.topic": "crash", "mqtt.server.uri": url,
 				"mqtt.topics": "crash/#", "mqtt.qos": "1", "key.converter": stringConverter, "value.converter": "org.apache.kafka.connect.converters.ByteArrayConverter"}},
 		},
+		Backlog:    true,
 		Subscribed: func(ctx context.Context) error { return subscribed(ctx, producers[0], w) },
 		Feed: func(_ context.Context, from, to int) error {
 			tokens := make([]paho.Token, 0, to-from)

@@ -19,6 +19,9 @@ type Flow struct {
 	Connectors []Connector
 	// Subscribed waits until nothing that is fed can be missed any more; nil if that is so from the start.
 	Subscribed func(ctx context.Context) error
+	// Backlog says to feed while the worker is down: for a flow that keeps up with its feeding, and whose records come out
+	// few at a time.
+	Backlog bool
 	// Feed hands over the records from up to but not including to, and returns when the foreign system has them safe.
 	Feed func(ctx context.Context, from, to int) error
 	// Collect calls seen for every record that comes out, again and again, until ctx ends. It outlives restarts of
@@ -100,6 +103,11 @@ func Run(ctx context.Context, w *proc.Worker, f Flow, o Options) (Result, error)
 			return result, err
 		}
 		result.Kills++
+		if f.Backlog {
+			if err := r.refill(ctx); err != nil {
+				return result, err
+			}
+		}
 		if result.RecoveryKills == 0 && result.Kills >= o.Kills/2 {
 			if err := r.killInRecovery(ctx); err != nil {
 				return result, err
@@ -135,7 +143,7 @@ type run struct {
 }
 
 // burst is how much is fed at once: a worker that is faster than the feeding has a backlog for a moment all the same.
-func (r *run) burst() int { return r.opts.Since + r.opts.Outstanding + 500 }
+func (r *run) burst() int { return r.opts.Since + r.opts.Outstanding + 1000 }
 
 // grant allows one more burst to be fed, unless the last one is still being fed or the worker has enough to do.
 func (r *run) grantLocked() {
@@ -213,7 +221,7 @@ func (r *run) killAtWork(ctx context.Context, number int) error {
 		return context.Cause(ctx)
 	}
 	// Then a moment within the backlog: how much of it is done when the kill comes.
-	done := r.rand.IntN(r.opts.Outstanding / 2)
+	done := r.rand.IntN(max(1, r.opts.Outstanding/4))
 	for {
 		r.mu.Lock()
 		since, outstanding, fed, through := r.through-r.killed, r.fed-r.through, r.fed, r.through
@@ -232,6 +240,26 @@ func (r *run) killAtWork(ctx context.Context, number int) error {
 		case <-r.moved:
 		case <-timeout.C:
 			return fmt.Errorf("kill %d: not enough moved: fed %d, through %d, %d since the last kill", number, fed, through, since)
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// refill has a burst fed while the worker is down, so that it has a backlog when it comes back.
+func (r *run) refill(ctx context.Context) error {
+	r.mu.Lock()
+	r.grantLocked()
+	r.mu.Unlock()
+	for {
+		r.mu.Lock()
+		done := r.fed >= r.allowed
+		r.mu.Unlock()
+		if done {
+			return nil
+		}
+		select {
+		case <-r.moved:
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
