@@ -1,8 +1,3 @@
-// Command bench measures a worker from outside, each figure next to the limit that the machine sets in the same run.
-//
-// Every figure is the median of several runs. CPU seconds are those of the whole process, client and server apart. A
-// produce row says whether its acknowledgement means the page cache (flush.messages set to its maximum) or the disk
-// (the default: one fdatasync for all that waits).
 package main
 
 import (
@@ -12,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"syscall"
@@ -102,17 +98,17 @@ func (b *bench) describe() {
 	if err := syscall.Uname(&u); err == nil {
 		version = "Linux " + charsToString(u.Release[:])
 	}
-	fmt.Printf("%s, %s, %d runs each\n", goVersion(), version, b.runs)
+	fmt.Printf("%s, %s, %d CPUs, %s, median of %d runs\n", runtime.Version(), version, runtime.NumCPU(), peers(), b.runs)
 }
 
 func (b *bench) add(r row) {
 	b.rows = append(b.rows, r)
-	fmt.Fprintf(os.Stderr, "%-60s %s\n", r.name, r.rate)
+	fmt.Fprintf(os.Stderr, "%-60s %-30s client %6s server %6s %s\n", r.name, r.rate, seconds(r.client), seconds(r.server), r.note)
 }
 
 func (b *bench) print() error {
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "what\tmedian\tclient CPU s\tserver CPU s\tper\tserver RSS\tacknowledged from")
+	fmt.Fprintln(w, "what\tmedian\tclient CPU s\tserver CPU s\tper\tpeak server RSS\tacknowledged from")
 	for _, r := range b.rows {
 		rss := ""
 		if r.rss > 0 {
