@@ -19,8 +19,8 @@ type Flow struct {
 	Connectors []Connector
 	// Subscribed waits until nothing that is fed can be missed any more; nil if that is so from the start.
 	Subscribed func(ctx context.Context) error
-	// Backlog says to feed while the worker is down: for a flow that keeps up with its feeding, and whose records come out
-	// few at a time.
+	// Backlog says to feed while the worker's process stands still: for a flow that keeps up with its feeding, and whose
+	// records come out few at a time.
 	Backlog bool
 	// Feed hands over the records from up to but not including to, and returns when the foreign system has them safe.
 	Feed func(ctx context.Context, from, to int) error
@@ -103,11 +103,6 @@ func Run(ctx context.Context, w *proc.Worker, f Flow, o Options) (Result, error)
 			return result, err
 		}
 		result.Kills++
-		if f.Backlog {
-			if err := r.refill(ctx); err != nil {
-				return result, err
-			}
-		}
 		if result.RecoveryKills == 0 && result.Kills >= o.Kills/2 {
 			if err := r.killInRecovery(ctx); err != nil {
 				return result, err
@@ -222,16 +217,28 @@ func (r *run) killAtWork(ctx context.Context, number int) error {
 	}
 	// Then a moment within the backlog: how much of it is done when the kill comes.
 	done := r.rand.IntN(max(1, r.opts.Outstanding/4))
+	working := 0 // through must get here first: the worker has stood still
 	for {
 		r.mu.Lock()
 		since, outstanding, fed, through := r.through-r.killed, r.fed-r.through, r.fed, r.through
-		due := since >= r.opts.Since+done && outstanding >= r.opts.Outstanding
-		if due {
+		due := since >= r.opts.Since+done && outstanding >= r.opts.Outstanding && through >= working
+		still := false
+		switch {
+		case due:
 			r.killed = r.through
-		} else {
+		case r.flow.Backlog:
+			still = outstanding < r.opts.Outstanding && r.fed == r.allowed && r.fed < r.opts.Records
+		default:
 			r.grantLocked()
 		}
 		r.mu.Unlock()
+		if still {
+			if err := r.refill(ctx); err != nil {
+				return err
+			}
+			working = through + 50
+			continue
+		}
 		if due {
 			fmt.Fprintf(r.opts.Log, "%s: kill %d at fed %d, through %d: %d since the last kill, %d under way\n", r.flow.Name, number, fed, through, since, outstanding)
 			return r.worker.Kill()
@@ -246,8 +253,12 @@ func (r *run) killAtWork(ctx context.Context, number int) error {
 	}
 }
 
-// refill has a burst fed while the worker is down, so that it has a backlog when it comes back.
-func (r *run) refill(ctx context.Context) error {
+// refill has a burst fed while the worker's process stands still, so that it has a backlog when it goes on.
+func (r *run) refill(ctx context.Context) (err error) {
+	if err := r.worker.Pause(); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.worker.Continue()) }()
 	r.mu.Lock()
 	r.grantLocked()
 	r.mu.Unlock()

@@ -117,6 +117,12 @@ func (w *Worker) Logged(ctx context.Context, text string) error { return w.watch
 // Kill ends the process with SIGKILL and waits for its end.
 func (w *Worker) Kill() error { return w.signal(syscall.SIGKILL) }
 
+// Pause makes the process stand still with SIGSTOP until Continue.
+func (w *Worker) Pause() error { return w.cmd.Process.Signal(syscall.SIGSTOP) }
+
+// Continue lets a paused process go on.
+func (w *Worker) Continue() error { return w.cmd.Process.Signal(syscall.SIGCONT) }
+
 // Stop ends the process with SIGTERM and waits for its end; it says how long that took.
 func (w *Worker) Stop() (time.Duration, error) {
 	begin := time.Now()
