@@ -267,7 +267,7 @@ func workerID(values connectors.Values) (string, error) {
 var knownPrefixes = []string{
 	"admin.", "broker.", "config.providers.", "config.storage.", "consumer.", "header.converter.", "key.converter.",
 	"listeners.https.", "metrics.context.", "offset.storage.", "producer.", "sasl.", "ssl.", "status.storage.", "value.converter.",
-	"admin.listeners.", "internal.", "config.masking", "restart.", "health.", "file.", "topic.creation.", "socket.", "metadata.",
+	"admin.listeners.", "internal.", "file.", "topic.creation.", "socket.", "metadata.",
 }
 
 func unknownKeys(def *connectors.ConfigDef, props map[string]string) []string {
