@@ -388,7 +388,7 @@ func TestClientThatDoesNotReadIsClosed(t *testing.T) {
 				}
 			}
 		}()
-		time.Sleep(3 * time.Minute)
+		time.Sleep(3 * time.Minute) // virtual
 		if _, err := io.Copy(io.Discard, c); err != nil {
 			t.Fatal(err)
 		}
