@@ -3,6 +3,7 @@ package providers_test
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -145,7 +146,6 @@ func TestParseRefuses(t *testing.T) {
 		props map[string]string
 		want  string
 	}{
-		{map[string]string{}, "config.providers.p.class"},
 		{map[string]string{"class": "java.lang.String"}, "java.lang.String"},
 		{map[string]string{"class": "FileConfigProvider", "param.allowed.path": "/"}, "config.providers.p.param.allowed.path: "},
 		{map[string]string{"class": "FileConfigProvider", "param.allowed.paths": "relative"}, "Path relative is not absolute"},
@@ -168,6 +168,13 @@ func TestNoProviders(t *testing.T) {
 	got, err := none.Resolve(map[string]string{"a": "${file:/x:y}"})
 	if err != nil || got.Config["a"] != "${file:/x:y}" || len(got.Missing) != 1 {
 		t.Errorf("%+v %v", got, err)
+	}
+}
+
+func TestNameWithoutClass(t *testing.T) {
+	s, err := providers.Parse(map[string]string{"config.providers": "p"})
+	if err != nil || s.Has("p") || !slices.Equal(s.Unmade(), []string{"p"}) {
+		t.Errorf("has p: %v, unmade %v, error %v", s.Has("p"), s.Unmade(), err)
 	}
 }
 

@@ -20,7 +20,8 @@ type Provider interface {
 
 // A Set is the config providers of a worker by name. A nil Set has none.
 type Set struct {
-	named map[string]named
+	named  map[string]named
+	unmade []string
 }
 
 type named struct {
@@ -50,6 +51,10 @@ func Parse(props map[string]string) (*Set, error) {
 		if name = strings.TrimSpace(name); name == "" {
 			continue
 		}
+		if _, set := props[prefix+name+".class"]; !set {
+			s.unmade = append(s.unmade, name)
+			continue
+		}
 		p, err := parse(name, props)
 		if err != nil {
 			return nil, err
@@ -61,11 +66,7 @@ func Parse(props map[string]string) (*Set, error) {
 
 func parse(name string, props map[string]string) (named, error) {
 	key := prefix + name + ".class"
-	class, set := props[key]
-	if !set {
-		return named{}, &connectors.ConfigError{Msg: fmt.Sprintf(
-			`Missing required configuration "%s": config.providers names %s, so it needs the class of that provider`, key, name)}
-	}
+	class := props[key]
 	simple := class[strings.LastIndexByte(class, '.')+1:]
 	kind, ok := classes[strings.ToLower(strings.TrimSuffix(strings.TrimSpace(simple), "ConfigProvider"))]
 	if !ok {
@@ -165,6 +166,20 @@ func (s *Set) Resolve(config map[string]string) (Resolved, error) {
 		r.Config[k] = replace(config[k], found)
 	}
 	return r, nil
+}
+
+// Unmade are the names in config.providers that have no class: as in Kafka, they are no providers and no mistake.
+func (s *Set) Unmade() []string {
+	if s == nil {
+		return nil
+	}
+	return s.unmade
+}
+
+// Has reports whether there is a provider of that name.
+func (s *Set) Has(name string) bool {
+	_, ok := s.provider(name)
+	return ok
 }
 
 func (s *Set) provider(name string) (named, bool) {
