@@ -34,8 +34,7 @@ import (
 
 // notYet are the profiles whose worker properties have no effect yet.
 var notYet = map[string]string{
-	"basic-auth":       "the basic-auth extension is not there yet",
-	"config-providers": "config providers are not there yet",
+	"basic-auth": "the basic-auth extension is not there yet",
 }
 
 // TestGolden replays what Apache Kafka Connect answered and compares field by field. Departures stand in testdata/exceptions.txt, each

@@ -18,6 +18,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"millrace/connectors"
+	"millrace/plugins/providers"
 )
 
 // A Mode is how a worker runs.
@@ -33,6 +34,7 @@ const (
 type Config struct {
 	Mode Mode
 	// Properties are the worker's properties as written: REST and clients take their keys from them.
+	// References to config providers are resolved.
 	Properties map[string]string
 	// Values are the parsed properties of WorkerKeys(Mode).
 	Values connectors.Values
@@ -66,6 +68,12 @@ type Config struct {
 	// OffsetFile keeps source offsets in a file (offset.storage.file.filename); empty: in the offset topic.
 	OffsetFile                            string
 	ConfigTopic, OffsetTopic, StatusTopic InternalTopic
+
+	// Providers resolve references in configurations of connectors; ProviderSecrets are the values that they gave for the worker's own.
+	Providers       *providers.Set
+	ProviderSecrets []string
+	// MaskSecrets keeps secrets out of answers, logs, statuses and dead letters (config.masking).
+	MaskSecrets bool
 
 	// TopicCreation allows topic.creation.* of source connectors.
 	TopicCreation bool
@@ -109,9 +117,13 @@ func DefaultConfig() Config {
 // ParseWorkerConfig reads the properties of a worker file. The error joins all mistakes; with it, only Warnings are set.
 func ParseWorkerConfig(mode Mode, props map[string]string) (Config, error) {
 	def := WorkerKeys(mode)
-	raw := connectors.Raw(props)
 	values := make(connectors.Values)
+	set, props, given, err := resolveWorker(props)
 	var errs []error
+	if err != nil {
+		errs = append(errs, err)
+	}
+	raw := connectors.Raw(props)
 	keys := def.Keys()
 	if mode == Standalone {
 		topics := connectors.NewConfigDef(internalTopicKeys()...)
@@ -147,12 +159,18 @@ func ParseWorkerConfig(mode Mode, props map[string]string) (Config, error) {
 		OffsetFlushInterval: values.Millis("offset.flush.interval.ms"),
 		OffsetFlushTimeout:  values.Millis("offset.flush.timeout.ms"),
 		TaskShutdownTimeout: values.Millis("task.shutdown.graceful.timeout.ms"),
+		Providers:           set,
+		ProviderSecrets:     given,
+		MaskSecrets:         values.String("config.masking") == "secrets",
 		TopicCreation:       values.Bool("topic.creation.enable"),
 		TopicTracking:       values.Bool("topic.tracking.enable"),
 		TopicTrackingReset:  values.Bool("topic.tracking.allow.reset"),
 		ConfigTopic:         internalTopic(values, props, "config"),
 		OffsetTopic:         internalTopic(values, props, "offset"),
 		StatusTopic:         internalTopic(values, props, "status"),
+	}
+	for _, name := range set.Unmade() {
+		c.Warnings = append(c.Warnings, fmt.Sprintf("config.providers: %[1]s has no config.providers.%[1]s.class, so it is no provider", name))
 	}
 	if mode == Distributed {
 		c.GroupID = values.String("group.id")
@@ -168,6 +186,29 @@ func ParseWorkerConfig(mode Mode, props map[string]string) (Config, error) {
 	}
 	c.WorkerID = id
 	return c, c.Validate()
+}
+
+// resolveWorker makes the config providers and resolves the references in the worker's own properties. Of those, plugin.path
+// and the providers' keys are left alone. A provider that has no value is a mistake here; that of nobody may be meant as it is.
+func resolveWorker(props map[string]string) (set *providers.Set, resolved map[string]string, secrets []string, err error) {
+	if set, err = providers.Parse(props); err != nil {
+		return nil, props, nil, err
+	}
+	own := maps.Clone(props)
+	maps.DeleteFunc(own, func(k, _ string) bool { return k == "plugin.path" || strings.HasPrefix(k, "config.providers") })
+	r, err := set.Resolve(own)
+	if err != nil {
+		return set, props, nil, err
+	}
+	var errs []error
+	for _, m := range r.Missing {
+		if set.Has(m.Provider) {
+			errs = append(errs, &connectors.ConfigError{Msg: fmt.Sprintf("%s: config provider %s has no value %q at path %q", m.ConfigKey, m.Provider, m.Key, m.Path)})
+		}
+	}
+	resolved = maps.Clone(props)
+	maps.Copy(resolved, r.Config)
+	return set, resolved, r.Secrets, errors.Join(errs...)
 }
 
 // Validate checks what ParseWorkerConfig cannot have checked on its own.

@@ -25,9 +25,10 @@ type connector struct {
 	made         connectorPlugin
 	version      *string
 	configOffset int64
-	config       map[string]string
-	target       state.Target
-	started      bool
+	// raw is the configuration as it is stored, config has no references.
+	raw, config map[string]string
+	target      state.Target
+	started     bool
 
 	mu  sync.Mutex
 	err error
@@ -49,9 +50,14 @@ func (c *connector) fail(err error) {
 
 // startConnector makes the instance and brings it to its target state. An error is in the status already.
 func (i *instance) startConnector(stored *state.Connector) error {
-	config := stored.Config.Strings()
-	c := &connector{configOffset: stored.ConfigOffset, config: config, target: stored.Target}
+	raw := stored.Config.Strings()
+	c := &connector{configOffset: stored.ConfigOffset, raw: raw, config: raw, target: stored.Target}
 	i.connector = c
+	config, err := i.resolve(raw, raw)
+	if err != nil {
+		return i.connectorFailed(c, err)
+	}
+	c.config = config
 	plugin, err := i.h.registry.Connector(config["connector.class"], config["connector.plugin.version"])
 	if err != nil {
 		return i.connectorFailed(c, &connectors.ConfigError{Msg: err.Error()})
@@ -195,6 +201,7 @@ func (c *connector) taskConfigs(stored *state.Connector) (configs []connectors.R
 				}
 			}
 		}
+		referring(config, c.raw)
 		configs = append(configs, connectors.Raw(config))
 	}
 	return configs, nil

@@ -14,6 +14,7 @@ import (
 	"millrace/plugins"
 	"millrace/runtime/assign"
 	"millrace/runtime/internal/clients"
+	"millrace/runtime/internal/secrets"
 	"millrace/runtime/membership"
 	"millrace/runtime/state"
 )
@@ -27,6 +28,8 @@ type herder struct {
 	validator Validator
 	levels    LogLevels
 	metrics   *metrics
+	// secrets are the worker's own.
+	secrets *secrets.Scrubber
 
 	// ready is closed when the fields below are set, ended when the worker is over.
 	ready, ended chan struct{}
@@ -48,7 +51,7 @@ var _ Herder = (*herder)(nil)
 
 func newHerder(cfg Config, log *slog.Logger, registry *plugins.Registry, validator Validator, levels LogLevels) *herder {
 	h := &herder{
-		cfg: cfg, log: log, registry: registry, validator: validator, levels: levels, metrics: newMetrics(cfg.Metrics),
+		cfg: cfg, log: log, registry: registry, validator: validator, levels: levels, metrics: newMetrics(cfg.Metrics), secrets: workerSecrets(cfg),
 		ready: make(chan struct{}), ended: make(chan struct{}), instances: make(map[string]*instance),
 	}
 	if cfg.Metrics != nil {

@@ -5,11 +5,13 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"millrace/connectors"
 	"millrace/runtime/assign"
 	"millrace/runtime/internal/pipeline"
+	"millrace/runtime/internal/secrets"
 	"millrace/runtime/state"
 )
 
@@ -19,6 +21,8 @@ type instance struct {
 	h    *herder
 	name string
 	log  *slog.Logger
+	// secrets are what no log line, status or dead letter of the connector may have.
+	secrets atomic.Pointer[secrets.Scrubber]
 
 	mu      sync.Mutex
 	queue   []func(*instance)
@@ -31,10 +35,18 @@ type instance struct {
 	tasks     map[int]*task
 	// retries counts failures to compute task configurations, one after the other.
 	retries int
+	// reload looks for new values of config providers at reloadAt.
+	reload   *time.Timer
+	reloadAt time.Time
 }
 
 func newInstance(h *herder, name string) *instance {
-	return &instance{h: h, name: name, log: h.log.With("connector", name), tasks: make(map[int]*task)}
+	i := &instance{h: h, name: name, log: h.log.With("connector", name), tasks: make(map[int]*task)}
+	if h.cfg.MaskSecrets {
+		i.secrets.Store(h.secrets)
+		i.log = slog.New(secrets.Handler(i.log.Handler(), i.secrets.Load))
+	}
+	return i
 }
 
 func (i *instance) enqueue(f func(*instance)) {
@@ -76,6 +88,9 @@ func (i *instance) idle() bool {
 // shutdown stops everything and waits for it.
 func (i *instance) shutdown(deadline time.Time) {
 	i.enqueue(func(i *instance) {
+		if i.reload != nil {
+			i.reload.Stop()
+		}
 		i.stopConnector(true)
 		i.stopTasks(i.running(), deadline, true)
 	})
@@ -192,7 +207,7 @@ func (i *instance) put(st string, err error) {
 		s.Version = c.version
 	}
 	if err != nil {
-		s.Trace = pipeline.Trace(err)
+		s.Trace = i.scrub(pipeline.Trace(err))
 	}
 	i.h.statuses.PutConnector(i.name, s)
 }

@@ -46,7 +46,11 @@ func (h *herder) Offsets(ctx context.Context, name string) ([]ConnectorOffset, e
 }
 
 func (h *herder) sinkOffsets(ctx context.Context, c *state.Connector) ([]ConnectorOffset, error) {
-	resp, err := h.admin.FetchOffsets(ctx, sinkGroup(c.Name, c.Config.Strings()))
+	config, err := h.resolved(c.Config)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := h.admin.FetchOffsets(ctx, sinkGroup(c.Name, config))
 	if errors.Is(err, kerr.GroupIDNotFound) {
 		return []ConnectorOffset{}, nil
 	}
@@ -185,7 +189,11 @@ func primitives(fields map[string]any) (map[string]any, error) {
 
 func (h *herder) alterSource(ctx context.Context, c *state.Connector, plugin *connectors.Plugin, list []connectors.PartitionOffset) (known bool, err error) {
 	if a, ok := plugin.NewSource().(connectors.OffsetAlterer); ok {
-		if known, err = a.AlterOffsets(c.Config.Strings(), list); err != nil {
+		config, err := h.resolved(c.Config)
+		if err != nil {
+			return false, err
+		}
+		if known, err = a.AlterOffsets(config, list); err != nil {
 			return false, err
 		}
 	}
@@ -242,7 +250,11 @@ func parseSinkOffsets(offs []ConnectorOffset) (map[connectors.TopicPartition]*in
 
 func (h *herder) askSink(c *state.Connector, plugin *connectors.Plugin, parsed map[connectors.TopicPartition]*int64) (bool, error) {
 	if a, ok := plugin.NewSink().(connectors.SinkOffsetAlterer); ok {
-		return a.AlterOffsets(c.Config.Strings(), parsed)
+		config, err := h.resolved(c.Config)
+		if err != nil {
+			return false, err
+		}
+		return a.AlterOffsets(config, parsed)
 	}
 	return false, nil
 }
@@ -252,7 +264,11 @@ func (h *herder) alterSink(ctx context.Context, c *state.Connector, plugin *conn
 	if err != nil {
 		return false, err
 	}
-	group := sinkGroup(c.Name, c.Config.Strings())
+	config, err := h.resolved(c.Config)
+	if err != nil {
+		return false, err
+	}
+	group := sinkGroup(c.Name, config)
 	set, remove := make(kadm.Offsets), make(kadm.TopicsSet)
 	for tp, offset := range parsed {
 		if offset == nil {
@@ -316,7 +332,11 @@ func (h *herder) alterFailed(c *state.Connector, err error) error {
 }
 
 func (h *herder) resetSink(ctx context.Context, c *state.Connector, plugin *connectors.Plugin) (bool, error) {
-	group := sinkGroup(c.Name, c.Config.Strings())
+	config, err := h.resolved(c.Config)
+	if err != nil {
+		return false, err
+	}
+	group := sinkGroup(c.Name, config)
 	committed, err := h.admin.FetchOffsets(ctx, group)
 	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
 		return false, h.alterFailed(c, err)

@@ -8,6 +8,7 @@ import (
 
 	"millrace/connectors"
 	"millrace/plugins"
+	"millrace/runtime/internal/secrets"
 	"millrace/runtime/state"
 )
 
@@ -213,7 +214,12 @@ func (h *herder) PluginConfig(ctx context.Context, plugin, version string) ([]Co
 
 // ValidateConfig implements Herder.
 func (h *herder) ValidateConfig(ctx context.Context, plugin string, config connectors.RawConfig) (ConfigInfos, error) {
-	return h.validator.ValidateConfig(ctx, plugin, config)
+	if name := config["name"]; h.cfg.MaskSecrets && name != nil {
+		if c := h.lookup(*name); c != nil {
+			config, _ = secrets.Restore(config, c.Config) // what stays hidden is checked as it is
+		}
+	}
+	return h.check(ctx, plugin, config)
 }
 
 // Loggers implements Herder.

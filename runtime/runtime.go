@@ -18,6 +18,7 @@ import (
 	"millrace/offsets/topicstore"
 	"millrace/plugins"
 	"millrace/runtime/internal/clients"
+	"millrace/runtime/internal/secrets"
 	"millrace/runtime/membership"
 	"millrace/runtime/state"
 )
@@ -40,6 +41,9 @@ func New(cfg Config, registry *plugins.Registry, validator Validator, levels Log
 	log := cfg.Log
 	if log == nil {
 		log = slog.Default()
+	}
+	if worker := workerSecrets(cfg); worker != nil {
+		log = slog.New(secrets.Handler(log.Handler(), func() *secrets.Scrubber { return worker }))
 	}
 	return &Runtime{cfg: cfg, log: log, herder: newHerder(cfg, log, registry, validator, levels)}, nil
 }
@@ -71,7 +75,12 @@ func (r *Runtime) Serving(address string) {
 }
 
 // Herder returns the herder; until the worker is ready its methods wait.
-func (r *Runtime) Herder() Herder { return r.herder }
+func (r *Runtime) Herder() Herder {
+	if r.cfg.MaskSecrets {
+		return masked{r.herder}
+	}
+	return r.herder
+}
 
 // Ready is closed when the state was read and the connectors are starting.
 func (r *Runtime) Ready() <-chan struct{} { return r.herder.ready }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"strconv"
 	"strings"
 	"sync"
@@ -32,9 +33,11 @@ type task struct {
 	paused      bool
 	version     *string
 	log         *slog.Logger
-	runner      runner // nil if it could not even be built
-	cancel      context.CancelFunc
-	done        chan struct{}
+	// config and taskConfig are what it runs with, if they have values of config providers.
+	config, taskConfig map[string]string
+	runner             runner // nil if it could not even be built
+	cancel             context.CancelFunc
+	done               chan struct{}
 
 	mu sync.Mutex
 	// abandoned tasks report nothing any more.
@@ -63,7 +66,7 @@ func (i *instance) putTask(id int, st State, err error, version *string) {
 	}
 	s := &state.Status{State: string(st), WorkerID: i.h.cfg.WorkerID, Generation: generation, Version: version}
 	if err != nil {
-		s.Trace = pipeline.Trace(err)
+		s.Trace = i.scrub(pipeline.Trace(err))
 	}
 	i.h.statuses.PutTask(i.name, id, s)
 }
@@ -158,12 +161,23 @@ func (t *task) abandon() {
 // build makes the runner of a task and what to close after it.
 func (i *instance) build(ctx context.Context, c *state.Connector, id int, t *task, paused bool, report func(State)) (_ runner, closeAll func(), err error) {
 	defer pipeline.Recover(&err)
-	config := c.Config.Strings()
+	raw := c.Config.Strings()
+	config, err := i.resolve(raw, raw)
+	if err != nil {
+		return nil, nil, err
+	}
+	taskConfig, err := i.resolve(c.Tasks[id].Strings(), raw)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !maps.Equal(config, raw) || !equalConfig(connectors.Raw(taskConfig), c.Tasks[id]) {
+		t.config, t.taskConfig = config, taskConfig
+	}
 	plugin, err := i.h.registry.Connector(config["connector.class"], config["connector.plugin.version"])
 	if err != nil {
 		return nil, nil, &connectors.ConfigError{Msg: err.Error()}
 	}
-	b := &taskBuilder{i: i, h: i.h, c: c, config: config, taskConfig: c.Tasks[id].Strings(), id: id, t: t, plugin: plugin, report: report}
+	b := &taskBuilder{i: i, h: i.h, c: c, config: config, taskConfig: taskConfig, id: id, t: t, plugin: plugin, report: report}
 	var r runner
 	if plugin.Kind == connectors.KindSource {
 		r, err = b.source(ctx, paused)

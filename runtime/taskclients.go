@@ -105,6 +105,7 @@ func (b *taskBuilder) deadLetters(ctx context.Context, producer *kgo.Client) (*p
 	q := &pipeline.DeadLetterQueue{
 		Connector: b.c.Name, Task: b.id, Topic: topic, Producer: producer,
 		Context: strings.EqualFold(b.config["errors.deadletterqueue.context.headers.enable"], "true"),
+		Redact:  b.i.scrub,
 		Sent:    b.h.metrics.deadLetters.With(l), Failed: b.h.metrics.deadLetterFail.With(l),
 	}
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)

@@ -66,6 +66,8 @@ func commonKeys() []connectors.ConfigKey {
 		key("plugin.discovery", text, "hybrid_warn", low, "Java only: how plugins are found.",
 			check(connectors.CaseInsensitiveIn("only_scan", "hybrid_warn", "hybrid_fail", "service_load"))),
 		key("config.providers", list, []string{}, low, "Names of config providers.", check(connectors.DistinctList(true, false))),
+		key("config.masking", text, "secrets", low, "Whether secrets are masked in answers, logs, statuses and dead letters: secrets, or none as in Kafka Connect.",
+			check(connectors.In("secrets", "none"))),
 		key("connector.client.config.override.policy", text, "All", medium, "Which client settings connectors may override: All, None, Principal, Allowlist."),
 		key("connector.client.config.override.allowlist", list, []string{}, medium, "The settings that the policy Allowlist allows."),
 		key("topic.creation.enable", yesno, true, low, "Whether topic.creation.* of source connectors creates topics."),

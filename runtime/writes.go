@@ -19,6 +19,9 @@ func (h *herder) CreateConnector(ctx context.Context, name string, config connec
 	if err := h.await(ctx); err != nil {
 		return ConnectorInfo{}, err
 	}
+	if config, err = h.restore(name, config); err != nil {
+		return ConnectorInfo{}, err
+	}
 	if err := h.validate(ctx, config); err != nil {
 		return ConnectorInfo{}, err
 	}
@@ -41,14 +44,17 @@ func (h *herder) PutConfig(ctx context.Context, name string, config connectors.R
 	if err := h.await(ctx); err != nil {
 		return ConnectorInfo{}, false, err
 	}
-	if err := h.validate(ctx, config); err != nil {
-		return ConnectorInfo{}, false, err
-	}
 	unlock, err := h.writes.lock(ctx, name)
 	if err != nil {
 		return ConnectorInfo{}, false, err
 	}
 	defer unlock()
+	if config, err = h.restore(name, config); err != nil {
+		return ConnectorInfo{}, false, err
+	}
+	if err := h.validate(ctx, config); err != nil {
+		return ConnectorInfo{}, false, err
+	}
 	created = h.configs.Connector(name) == nil
 	info, err = h.putConnector(ctx, name, config, "")
 	return info, created, err
@@ -68,6 +74,9 @@ func (h *herder) PatchConfig(ctx context.Context, name string, patch connectors.
 	c := h.configs.Connector(name)
 	if c == nil {
 		return ConnectorInfo{}, Errorf(KindNotFound, notFound, name)
+	}
+	if patch, err = h.restore(name, patch); err != nil {
+		return ConnectorInfo{}, err
 	}
 	config := maps.Clone(c.Config)
 	for k, v := range patch {
@@ -119,7 +128,7 @@ func nameMismatch(included, name string) *Error {
 
 // validate refuses a configuration with errors, all of them in one answer.
 func (h *herder) validate(ctx context.Context, config connectors.RawConfig) error {
-	infos, err := h.validator.ValidateConfig(ctx, "", config)
+	infos, err := h.check(ctx, "", config)
 	if err != nil {
 		return err
 	}

@@ -50,6 +50,9 @@ func configure(s *settings.Settings, log *slog.Logger) (*workerConfig, error) {
 	props := s.Values(brokerPrefix)
 	c.runtime, err = runtime.ParseWorkerConfig(runtime.Standalone, props)
 	errs = append(errs, c.explain(err))
+	if c.runtime.Properties != nil {
+		props = c.runtime.Properties // references to config providers are resolved
+	}
 	c.rest, err = rest.ParseConfig(props)
 	errs = append(errs, c.explain(err))
 	for path := range strings.SplitSeq(props["plugin.path"], ",") {

@@ -7,6 +7,6 @@
 // sink.go and topiccreation.go have the rules that span several keys. Everything is a ConfigDef: the same definitions give the
 // answers, the documentation and the forms of a UI.
 //
-// Limits: references to config providers are checked as they are written. Regular expressions are Java's as far as plugins/javaregex
+// Limits: references to config providers are resolved by the caller. Regular expressions are Java's as far as plugins/javaregex
 // knows them.
 package validation

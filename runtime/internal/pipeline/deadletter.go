@@ -20,6 +20,8 @@ type DeadLetterQueue struct {
 	// Context adds headers that tell what happened.
 	Context  bool
 	Producer *kgo.Client
+	// Redact removes secrets from the texts of errors; nil leaves them as they are.
+	Redact func(string) string
 	// Sent and Failed count.
 	Sent, Failed prometheus.Counter
 }
@@ -45,7 +47,7 @@ func (q *DeadLetterQueue) Create(ctx context.Context, admin *kadm.Client, replic
 func (q *DeadLetterQueue) Send(f *Failure, r *kgo.Record, done func(error)) {
 	letter := &kgo.Record{Topic: q.Topic, Partition: -1, Key: r.Key, Value: r.Value, Headers: r.Headers, Timestamp: r.Timestamp}
 	if q.Context {
-		context := ContextHeaders(q.Connector, q.Task, f)
+		context := ContextHeaders(q.Connector, q.Task, f, q.Redact)
 		letter.Headers = append(make([]kgo.RecordHeader, 0, len(r.Headers)+len(context)), r.Headers...)
 		letter.Headers = append(letter.Headers, context...)
 	}

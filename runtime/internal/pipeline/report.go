@@ -51,8 +51,11 @@ func timestampType(r *Consumed) string {
 }
 
 // ContextHeaders are the headers that tell of a failure in the dead letter queue, in Kafka Connect's order. Those of source
-// records, which Kafka Connect does not have, say where the record was going and where it came from.
-func ContextHeaders(connector string, task int, f *Failure) []kgo.RecordHeader {
+// records, which Kafka Connect does not have, say where the record was going and where it came from. redact, if not nil, sees the texts of the error first.
+func ContextHeaders(connector string, task int, f *Failure, redact func(string) string) []kgo.RecordHeader {
+	if redact == nil {
+		redact = func(text string) string { return text }
+	}
 	header := func(name, value string) kgo.RecordHeader {
 		return kgo.RecordHeader{Key: "__connect.errors." + name, Value: []byte(value)}
 	}
@@ -81,8 +84,8 @@ func ContextHeaders(connector string, task int, f *Failure) []kgo.RecordHeader {
 		header("stage", string(f.Stage)),
 		header("class.name", f.Class),
 		header("exception.class.name", ErrorClass(f.Err)),
-		header("exception.message", f.Err.Error()),
-		header("exception.stacktrace", Trace(f.Err)))
+		header("exception.message", redact(f.Err.Error())),
+		header("exception.stacktrace", redact(Trace(f.Err))))
 }
 
 func asJSON(m map[string]any) string {
