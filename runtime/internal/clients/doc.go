@@ -5,9 +5,9 @@
 //	settings.go                             reading settings, all mistakes at once
 //	clients.go, producer.go, consumer.go    the mapping
 //	security.go, jaas.go, oauth.go          security.protocol, sasl.*
-//	tls.go, stores.go, pkcs8.go, dialer.go  ssl.*: PEM, PKCS12 and JKS
+//	dialer.go                               connections; plugins/sslconfig reads ssl.*
 //
-// Limits: no Kerberos, no classes of one's own (login modules, callback handlers, partitioners, interceptors), PEM keys
-// encrypted with AES only, group.protocol classic only. buffer.memory is ignored: each task has a budget of its own. A token
-// endpoint may be named by a connector only if the worker's own configuration names the same.
+// Limits: no Kerberos, no classes of one's own (login modules, callback handlers, partitioners, interceptors), group.protocol
+// classic only. buffer.memory is ignored: each task has a budget of its own. A token endpoint may be named by a connector only if the
+// worker's own configuration names the same.
 package clients

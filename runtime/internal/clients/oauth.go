@@ -82,7 +82,7 @@ func newTokens(s *settings, options, worker map[string]string) *tokens {
 }
 
 func tokenTLS(s *settings) *tls.Config {
-	config := tlsConfig(s)
+	config := s.tls()
 	return &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: config.RootCAs}
 }
 

@@ -9,6 +9,8 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl/oauth"
 	"github.com/twmb/franz-go/pkg/sasl/plain"
 	"github.com/twmb/franz-go/pkg/sasl/scram"
+
+	"millrace/plugins/sslconfig"
 )
 
 // security reads security.protocol and what belongs to it. Either result may be nil.
@@ -19,11 +21,11 @@ func security(s *settings, worker map[string]string) (*tls.Config, sasl.Mechanis
 	switch strings.ToUpper(protocol) {
 	case "", "PLAINTEXT":
 	case "SSL":
-		config = tlsConfig(s)
+		config = s.tls()
 	case "SASL_PLAINTEXT":
 		mechanism = authentication(s, worker)
 	case "SASL_SSL":
-		config, mechanism = tlsConfig(s), authentication(s, worker)
+		config, mechanism = s.tls(), authentication(s, worker)
 	default:
 		s.wrong("security.protocol", "String must be one of: PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL")
 	}
@@ -34,6 +36,16 @@ func security(s *settings, worker map[string]string) (*tls.Config, sasl.Mechanis
 		s.acceptPrefixes("sasl.")
 	}
 	return config, mechanism
+}
+
+// tls reads ssl.*. It is never nil; mistakes are in s.
+func (s *settings) tls() *tls.Config {
+	s.accept(sslconfig.Keys()...)
+	config, err := sslconfig.Client(s.props)
+	if err != nil {
+		s.errs = append(s.errs, err)
+	}
+	return config
 }
 
 const securityPackage = "org.apache.kafka.common.security."
@@ -67,7 +79,7 @@ func authentication(s *settings, worker map[string]string) sasl.Mechanism {
 		s.wrong("sasl.jaas.config", "must be set for sasl.mechanism "+name)
 		return nil
 	}
-	options, err := parseJAAS(text, module)
+	options, err := loginOptions(text, module)
 	if err != nil {
 		s.wrong("sasl.jaas.config", err.Error())
 		return nil

@@ -1,4 +1,4 @@
-package clients
+package sslconfig
 
 import (
 	"encoding/pem"
@@ -6,17 +6,6 @@ import (
 	"path/filepath"
 	"testing"
 )
-
-func FuzzParseJAAS(f *testing.F) {
-	module := loginModules["PLAIN"]
-	f.Add(module + ` required username="a" password="b\"c";`)
-	f.Add(module + ` optional a='b' c = d ;`)
-	f.Fuzz(func(t *testing.T, text string) {
-		if options, err := parseJAAS(text, module); err == nil && options == nil {
-			t.Error("neither options nor an error")
-		}
-	})
-}
 
 func FuzzDecryptPKCS8(f *testing.F) {
 	files, err := filepath.Glob("testdata/me.aes*.pem")

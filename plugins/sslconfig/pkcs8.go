@@ -1,4 +1,4 @@
-package clients
+package sslconfig
 
 import (
 	"crypto/aes"

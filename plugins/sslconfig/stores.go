@@ -1,4 +1,4 @@
-package clients
+package sslconfig
 
 import (
 	"bytes"
@@ -43,17 +43,29 @@ func formatOf(data []byte, typ string) (format, error) {
 }
 
 // truststore returns the roots; nil, the system's, if none is set.
-func truststore(s *settings) *x509.CertPool {
+func (r *reader) truststore() *x509.CertPool {
 	const prefix = "ssl.truststore."
-	data := s.material(prefix+"certificates", prefix+"location")
-	typ, _ := s.text(prefix + "type")
-	password, _ := s.text(prefix + "password")
+	data := r.material(prefix+"certificates", prefix+"location")
+	return r.roots(prefix, "certificates", data)
+}
+
+// rootsOfKeystore are the certificates of the keystore.
+func (r *reader) rootsOfKeystore() *x509.CertPool {
+	const prefix = "ssl.keystore."
+	data := r.material(prefix+"certificate.chain", prefix+"location")
+	return r.roots(prefix, "certificate.chain", data)
+}
+
+// roots reads the store whose settings begin with prefix.
+func (r *reader) roots(prefix, inline string, data []byte) *x509.CertPool {
 	if data == nil {
 		return nil
 	}
+	typ, _ := r.text(prefix + "type")
+	password, _ := r.text(prefix + "password")
 	f, err := formatOf(data, typ)
 	if err != nil {
-		s.wrong(prefix+"type", err.Error())
+		r.wrong(prefix+"type", err.Error())
 		return nil
 	}
 	var certs []*x509.Certificate
@@ -69,7 +81,7 @@ func truststore(s *settings) *x509.CertPool {
 		err = errors.New("it has no certificate")
 	}
 	if err != nil {
-		s.wrong(storeKey(s, prefix, "certificates"), "the truststore cannot be read: "+err.Error())
+		r.wrong(r.storeKey(prefix, inline), "the truststore cannot be read: "+err.Error())
 		return nil
 	}
 	pool := x509.NewCertPool()
@@ -80,30 +92,30 @@ func truststore(s *settings) *x509.CertPool {
 }
 
 // storeKey is the key that holds a store or tells where it is.
-func storeKey(s *settings, prefix, inline string) string {
-	if s.props[prefix+"location"] != "" {
+func (r *reader) storeKey(prefix, inline string) string {
+	if r.props[prefix+"location"] != "" {
 		return prefix + "location"
 	}
 	return prefix + inline
 }
 
-// keystore returns the client's own certificate, if one is set.
-func keystore(s *settings) (tls.Certificate, bool) {
+// keystore returns the own certificate, if one is set.
+func (r *reader) keystore() (tls.Certificate, bool) {
 	const prefix = "ssl.keystore."
-	data := s.material(prefix+"key", prefix+"location")
-	typ, _ := s.text(prefix + "type")
-	password, _ := s.text(prefix + "password")
-	keyPassword, ok := s.text("ssl.key.password")
+	data := r.material(prefix+"key", prefix+"location")
+	typ, _ := r.text(prefix + "type")
+	password, _ := r.text(prefix + "password")
+	keyPassword, ok := r.text("ssl.key.password")
 	if !ok {
 		keyPassword = password
 	}
-	chain, _ := s.text(prefix + "certificate.chain")
+	chain, _ := r.text(prefix + "certificate.chain")
 	if data == nil {
 		return tls.Certificate{}, false
 	}
 	f, err := formatOf(data, typ)
 	if err != nil {
-		s.wrong(prefix+"type", err.Error())
+		r.wrong(prefix+"type", err.Error())
 		return tls.Certificate{}, false
 	}
 	var own tls.Certificate
@@ -116,7 +128,7 @@ func keystore(s *settings) (tls.Certificate, bool) {
 		own, err = jksKeyPair(data, password, keyPassword)
 	}
 	if err != nil {
-		s.wrong(storeKey(s, prefix, "key"), "the keystore cannot be read: "+err.Error())
+		r.wrong(r.storeKey(prefix, "key"), "the keystore cannot be read: "+err.Error())
 		return tls.Certificate{}, false
 	}
 	return own, true
