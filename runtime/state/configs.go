@@ -13,6 +13,7 @@ import (
 	"millrace/connectors"
 	"millrace/offsets/connectjson"
 	"millrace/offsets/topiclog"
+	"millrace/runtime/internal/killpoint"
 )
 
 // A Target is the state that a connector should be in.
@@ -128,7 +129,9 @@ func (c *Configs) PutConnector(ctx context.Context, name string, config connecto
 	if target != "" {
 		records = append(records, record(targetPrefix+name, targetValue(target)))
 	}
-	return c.log.Append(ctx, append(records, record(connectorPrefix+name, propertiesValue(config)))...)
+	err := c.log.Append(ctx, append(records, record(connectorPrefix+name, propertiesValue(config)))...)
+	killpoint.Pass(killpoint.AfterConfig)
+	return err
 }
 
 // DeleteConnector removes a connector. Its task records stay and mean nothing.
@@ -150,6 +153,7 @@ func (c *Configs) PutTasks(ctx context.Context, name string, tasks []connectors.
 	if err := c.log.Append(ctx, records...); err != nil {
 		return err
 	}
+	killpoint.Pass(killpoint.AmidTasks)
 	return c.log.Append(ctx, record(commitPrefix+name, encode(connectjson.Object{{Name: "tasks", Value: len(tasks)}})))
 }
 

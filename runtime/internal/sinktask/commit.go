@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"millrace/connectors"
+	"millrace/runtime/internal/killpoint"
 )
 
 // A commit is one request to the group's coordinator.
@@ -42,7 +43,9 @@ func (t *Task) commitIfDue(ctx context.Context) {
 	t.seq++
 	c := &commit{seq: t.seq, started: now, offsets: offsets}
 	t.committing = c
+	killpoint.Pass(killpoint.BeforeSinkCommit)
 	t.consumer.CommitOffsets(ctx, toKafka(offsets), func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, resp *kmsg.OffsetCommitResponse, err error) {
+		killpoint.Pass(killpoint.AfterSinkCommit)
 		c.err = commitError(resp, err)
 		t.change(func() { t.finished = append(t.finished, c) })
 	})
@@ -135,6 +138,7 @@ func (t *Task) safe(ctx context.Context, parts []connectors.TopicPartition) map[
 }
 
 func (t *Task) preCommit(ctx context.Context, offsets map[connectors.TopicPartition]int64) (map[connectors.TopicPartition]int64, error) {
+	killpoint.Pass(killpoint.PreCommit)
 	if p, ok := t.cfg.Sink.(connectors.PreCommitter); ok {
 		return p.PreCommit(ctx, offsets)
 	}

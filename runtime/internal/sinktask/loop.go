@@ -8,6 +8,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"millrace/connectors"
+	"millrace/runtime/internal/killpoint"
 	"millrace/runtime/internal/pipeline"
 )
 
@@ -248,6 +249,7 @@ func (t *Task) convertRecord(ctx context.Context, in *kgo.Record, headers connec
 func (t *Task) put(ctx context.Context) error {
 	b := &t.batch
 	err := t.cfg.Sink.Put(ctx, b.records)
+	killpoint.Pass(killpoint.AfterPut)
 	switch {
 	case err == nil:
 		t.cfg.Counts.Put.Add(float64(len(b.records)))

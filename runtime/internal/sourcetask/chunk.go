@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"millrace/connectors"
+	"millrace/runtime/internal/killpoint"
 	"millrace/runtime/internal/pipeline"
 )
 
@@ -179,6 +180,7 @@ func (t *Task) produce(ctx context.Context, c *chunk) error {
 	for i := range c.slab {
 		t.cfg.Producer.TryProduce(context.Background(), &c.slab[i], promise)
 	}
+	killpoint.Pass(killpoint.AfterProduce)
 	return nil
 }
 
@@ -216,6 +218,7 @@ func (t *Task) settle(c *chunk) {
 		t.budget.give(len(c.polled), c.bytes)
 		return
 	}
+	killpoint.Pass(killpoint.AfterAck)
 	t.tracker.done(c)
 	if t.commits != nil {
 		t.commits.add(c)

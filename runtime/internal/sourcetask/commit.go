@@ -7,6 +7,7 @@ import (
 
 	"millrace/connectors"
 	"millrace/offsets"
+	"millrace/runtime/internal/killpoint"
 	"millrace/runtime/internal/pipeline"
 )
 
@@ -99,8 +100,10 @@ func (t *Task) flush(ctx context.Context) {
 	start := time.Now()
 	if len(list) > 0 {
 		putCtx, cancel := context.WithTimeout(ctx, t.cfg.FlushTimeout)
+		killpoint.Pass(killpoint.BeforeOffsets)
 		err := t.cfg.Offsets.Put(putCtx, t.offsets(list))
 		cancel()
+		killpoint.Pass(killpoint.AfterOffsets)
 		if err != nil {
 			t.tracker.restore(list)
 			t.cfg.Counts.CommitFailures.Inc()

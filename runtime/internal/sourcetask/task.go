@@ -12,6 +12,7 @@ import (
 
 	"millrace/connectors"
 	"millrace/offsets"
+	"millrace/runtime/internal/killpoint"
 	"millrace/runtime/internal/pipeline"
 )
 
@@ -287,6 +288,7 @@ func (t *Task) sleep(ctx context.Context, d time.Duration) {
 func (t *Task) send(work context.Context, polled []connectors.SourceRecord) error {
 	t.cfg.Counts.Polled.Add(float64(len(polled)))
 	for len(polled) > 0 {
+		killpoint.Pass(killpoint.AfterPoll)
 		n := min(len(polled), chunkRecords)
 		c, err := t.prepare(work, polled[:n:n])
 		if err == nil {
