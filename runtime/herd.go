@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"millrace/plugins"
+	"millrace/plugins/clients"
 	"millrace/runtime/assign"
-	"millrace/runtime/internal/clients"
 	"millrace/runtime/internal/secrets"
 	"millrace/runtime/membership"
 	"millrace/runtime/state"

@@ -17,7 +17,7 @@ import (
 	"millrace/offsets/topiclog"
 	"millrace/offsets/topicstore"
 	"millrace/plugins"
-	"millrace/runtime/internal/clients"
+	"millrace/plugins/clients"
 	"millrace/runtime/internal/secrets"
 	"millrace/runtime/membership"
 	"millrace/runtime/state"

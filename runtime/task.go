@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"millrace/connectors"
-	"millrace/runtime/internal/clients"
+	"millrace/plugins/clients"
 	"millrace/runtime/internal/pipeline"
 	"millrace/runtime/internal/sinktask"
 	"millrace/runtime/internal/sourcetask"

@@ -11,7 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"millrace/connectors"
-	"millrace/runtime/internal/clients"
+	"millrace/plugins/clients"
 	"millrace/runtime/internal/pipeline"
 )
 

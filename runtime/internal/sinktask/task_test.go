@@ -20,8 +20,8 @@ import (
 	"millrace/broker/brokertest"
 	"millrace/connectors"
 	"millrace/plugins"
+	"millrace/plugins/clients"
 	"millrace/plugins/converters"
-	"millrace/runtime/internal/clients"
 	"millrace/runtime/internal/pipeline"
 	"millrace/runtime/internal/sinktask"
 )

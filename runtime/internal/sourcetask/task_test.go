@@ -19,8 +19,8 @@ import (
 	"millrace/connectors"
 	"millrace/offsets"
 	"millrace/plugins"
+	"millrace/plugins/clients"
 	"millrace/plugins/converters"
-	"millrace/runtime/internal/clients"
 	"millrace/runtime/internal/pipeline"
 	"millrace/runtime/internal/sourcetask"
 )

@@ -8,7 +8,7 @@ import (
 	"go.uber.org/goleak"
 
 	"millrace/broker/brokertest"
-	"millrace/runtime/internal/clients"
+	"millrace/plugins/clients"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

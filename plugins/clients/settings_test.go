@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"millrace/runtime/internal/clients"
+	"millrace/plugins/clients"
 )
 
 // client makes a client of a kind that goes nowhere, and tells which settings it ignores.

@@ -20,7 +20,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sasl"
 
-	"millrace/runtime/internal/clients"
+	"millrace/plugins/clients"
 	"millrace/runtime/kafkatest"
 )
 
