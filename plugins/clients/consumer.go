@@ -11,6 +11,21 @@ import (
 // Consumer returns the options of a sink task's consumer, to which the task adds its group and topics. props are consumer settings
 // without prefix; group.id, max.poll.records and allow.auto.create.topics are for the task to read.
 func (c Config) Consumer(clientID string, props map[string]string) ([]kgo.Opt, error) {
+	s, opts := c.beginReading(clientID, props)
+	opts = append(opts, membership(s)...)
+	s.accept("group.id")
+	return opts, c.end("consumer", s, props)
+}
+
+// Reader returns the options of a consumer without a group, to which its user adds partitions. props are consumer settings without
+// prefix; max.poll.records is for the user to read, and those of a group mean nothing.
+func (c Config) Reader(clientID string, props map[string]string) ([]kgo.Opt, error) {
+	s, opts := c.beginReading(clientID, props)
+	return opts, c.end("consumer", s, props)
+}
+
+// beginReading reads what consumers have in common. Nothing is committed but by the user, whatever enable.auto.commit says.
+func (c Config) beginReading(clientID string, props map[string]string) (*settings, []kgo.Opt) {
 	s, opts := c.begin(clientID, props)
 	opts = append(opts,
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
@@ -18,13 +33,12 @@ func (c Config) Consumer(clientID string, props map[string]string) ([]kgo.Opt, e
 		kgo.FetchMaxWait(500*time.Millisecond),
 	)
 	opts = append(opts, reading(s)...)
-	opts = append(opts, membership(s)...)
-	s.accept("group.id", "max.poll.records", "allow.auto.create.topics", "key.deserializer", "value.deserializer",
-		"exclude.internal.topics", "default.api.timeout.ms")
+	s.accept("max.poll.records", "allow.auto.create.topics", "key.deserializer", "value.deserializer", "exclude.internal.topics",
+		"default.api.timeout.ms")
 	if v, ok := s.text("enable.auto.commit"); ok && !strings.EqualFold(v, "false") {
-		delete(s.asked, "enable.auto.commit") // the task commits, whatever this says
+		delete(s.asked, "enable.auto.commit") // it is reported as ignored
 	}
-	return opts, c.end("consumer", s, props)
+	return s, opts
 }
 
 // reading is how records are fetched and where from.

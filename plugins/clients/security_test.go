@@ -137,8 +137,8 @@ func TestSecurity_refuses(t *testing.T) {
 		{"ssl.truststore.type=PEM\nssl.truststore.certificates=none", "ssl.truststore.certificates: the truststore cannot be read: it has no certificate"},
 		{"ssl.keystore.location=" + id.TrustJKS + "\nssl.keystore.password=changeit", "ssl.keystore.location: the keystore cannot be read: it has no private key"},
 		{"ssl.keystore.type=PEM\nssl.keystore.key=-----BEGIN ENCRYPTED PRIVATE KEY-----", "Invalid value [hidden] for configuration ssl.keystore.key: the keystore cannot be read"},
-		{"ssl.keystore.type=PEM\nssl.key.password=changeit\nssl.keystore.location=../../../plugins/sslconfig/testdata/me.des3.pem", "cipher 1.2.840.113549.3.7 is not supported"},
-		{"ssl.keystore.type=PEM\nssl.key.password=guessed\nssl.keystore.location=../../../plugins/sslconfig/testdata/me.aes-256-cbc.pem", "ssl.key.password is wrong"},
+		{"ssl.keystore.type=PEM\nssl.key.password=changeit\nssl.keystore.location=../sslconfig/testdata/me.des3.pem", "cipher 1.2.840.113549.3.7 is not supported"},
+		{"ssl.keystore.type=PEM\nssl.key.password=guessed\nssl.keystore.location=../sslconfig/testdata/me.aes-256-cbc.pem", "ssl.key.password is wrong"},
 		{"ssl.enabled.protocols=SSLv3", "must be of TLSv1.2, TLSv1.3"},
 		{"ssl.cipher.suites=TLS_RSA_WITH_RC4_128_SHA", "TLS_RSA_WITH_RC4_128_SHA is not known or not safe"},
 		{"sasl.mechanism=PLAIN", "sasl.jaas.config: must be set for sasl.mechanism PLAIN"},
@@ -170,12 +170,12 @@ func TestSecurity_refuses(t *testing.T) {
 }
 
 func TestSecurity_encrypted_keys(t *testing.T) {
-	chain, err := os.ReadFile("../../../plugins/sslconfig/testdata/me.crt.pem")
+	chain, err := os.ReadFile("../sslconfig/testdata/me.crt.pem")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"aes-128-cbc", "aes-192-cbc", "aes-256-cbc"} {
-		key, err := os.ReadFile("../../../plugins/sslconfig/testdata/me." + name + ".pem")
+		key, err := os.ReadFile("../sslconfig/testdata/me." + name + ".pem")
 		if err != nil {
 			t.Fatal(err)
 		}
