@@ -14,10 +14,10 @@ import (
 )
 
 // BenchmarkSource reads a queue of persistent messages: with the source, and with a bare go-stomp consumer that acknowledges as
-// seldom as it does. ACTIVEMQ_JIT=full gives the broker its real speed.
+// seldom as it does.
 func BenchmarkSource(b *testing.B) {
 	const messages, prefetch, interval = 50000, 1000, 100
-	broker := activemqtest.Shared(b)
+	broker := activemqtest.Shared(b, activemqtest.FullJIT())
 	body := strings.Repeat("x", 1024)
 	fill := func(queue string) {
 		c := dial(b, broker.Stomp)

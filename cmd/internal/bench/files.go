@@ -38,7 +38,8 @@ func (b *bench) files(ctx context.Context) error {
 			if err := w.Create(ctx, name, map[string]string{"connector.class": "FileStreamSource", "file": in, "topic": topic, "value.converter": stringConverter}); err != nil {
 				return err
 			}
-			return reached(ctx, w, topic, int64(n))
+			_, err := reached(ctx, w, topic, int64(n))
+			return err
 		})
 		if err != nil {
 			return s, err
@@ -95,28 +96,29 @@ func writeLines(path string, n int) (size int64, err error) {
 	return size, w.Flush()
 }
 
-// reached waits until the topic has n records.
-func reached(ctx context.Context, w *proc.Worker, topic string, n int64) error {
+// reached waits until the topic has n records, and returns how many it has then.
+func reached(ctx context.Context, w *proc.Worker, topic string, n int64) (records int64, err error) {
 	// Without this the client would believe for seconds that the topic does not exist.
 	cl, err := kgo.NewClient(kgo.SeedBrokers(w.Kafka), kgo.MetadataMinAge(10*time.Millisecond))
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer cl.Close()
 	adm := kadm.NewClient(cl)
-	return poll(ctx, func() (bool, error) {
+	err = poll(ctx, func() (bool, error) {
 		ends, err := adm.ListEndOffsets(ctx, topic)
 		if err != nil {
 			return false, err
 		}
-		var sum int64
+		records = 0
 		ends.Each(func(o kadm.ListedOffset) {
 			if o.Err == nil {
-				sum += o.Offset
+				records += o.Offset
 			}
 		})
-		return sum >= n, nil
+		return records >= n, nil
 	})
+	return records, err
 }
 
 // grown waits until a file has size bytes.
@@ -130,11 +132,11 @@ func grown(ctx context.Context, path string, size int64) error {
 	})
 }
 
-// poll asks every few milliseconds, for five minutes at most.
+// poll asks every 20 ms, so that asking costs next to nothing, for five minutes at most.
 func poll(ctx context.Context, done func() (bool, error)) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
-	tick := time.NewTicker(5 * time.Millisecond)
+	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		if ok, err := done(); ok || err != nil {

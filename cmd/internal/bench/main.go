@@ -143,12 +143,16 @@ func (b *bench) median(ctx context.Context, measure func(ctx context.Context, ru
 		}
 		samples = append(samples, s)
 	}
+	return medianOf(samples), nil
+}
+
+func medianOf(samples []sample) sample {
 	return sample{
 		took:   middle(samples, func(s sample) time.Duration { return s.took }),
 		client: middle(samples, func(s sample) time.Duration { return s.client }),
 		server: middle(samples, func(s sample) time.Duration { return s.server }),
 		rss:    middle(samples, func(s sample) int64 { return s.rss }),
-	}, nil
+	}
 }
 
 func middle[T int64 | time.Duration](samples []sample, figure func(sample) T) T {
