@@ -1,5 +1,5 @@
 # make run and make test are all that is needed; the rest are their parts.
-.PHONY: run build test check peers crash-test crash-test-short bench bench-short start-time fuzz-short clean
+.PHONY: run build test check peers crash-test crash-test-short kill-test bench bench-short start-time fuzz-short clean
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 REVISION := $(shell git rev-parse HEAD 2>/dev/null)
@@ -28,6 +28,10 @@ check:
 # More than 100,000 records and 20 kills for each flow.
 crash-test:
 	go test ./cmd/internal/crashtest -count=1 -v -timeout 60m -crash.records 120000 -crash.kills 22
+
+# 200 kills at named points: after a poll, before an offset write, amid a config write, and so on.
+kill-test:
+	go test ./cmd/internal/crashtest -run TestKillPoints -count=1 -v -timeout 30m -crash.points 200
 
 crash-test-short:
 	go test ./cmd/internal/crashtest -count=1 -v -timeout 10m

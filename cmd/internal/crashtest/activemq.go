@@ -19,9 +19,9 @@ func ActiveMQFlow(addr string) (Flow, error) {
 	return Flow{
 		Name: "ActiveMQ -> topic -> ActiveMQ",
 		Connectors: []Connector{
-			{"crash-sink", 1, map[string]string{"connector.class": "ActiveMQSinkConnector", "topics": "crash", "activemq.server_uris": uri,
+			{"activemq-sink", 1, map[string]string{"connector.class": "ActiveMQSinkConnector", "topics": "crash-activemq", "activemq.server_uris": uri,
 				"activemq.destination": "crash.out", "value.converter": stringConverter}},
-			{"crash-source", 2, map[string]string{"connector.class": "ActiveMQSourceConnector", "topics": "crash", "tasks.max": "2", "activemq.server_uris": uri,
+			{"activemq-source", 2, map[string]string{"connector.class": "ActiveMQSourceConnector", "topics": "crash-activemq", "tasks.max": "2", "activemq.server_uris": uri,
 				"activemq.destination": "crash.in", "value.converter": stringConverter}},
 		},
 		Feed: func(_ context.Context, from, to int) error {

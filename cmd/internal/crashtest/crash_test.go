@@ -12,9 +12,10 @@ import (
 )
 
 var (
-	records = flag.Int("crash.records", 25000, "records of each flow")
-	kills   = flag.Int("crash.kills", 4, "kills of each flow")
-	seed    = flag.Uint64("crash.seed", uint64(time.Now().UnixNano()), "seed of the moments of the kills")
+	records    = flag.Int("crash.records", 25000, "records of each flow")
+	kills      = flag.Int("crash.kills", 4, "kills of each flow")
+	pointKills = flag.Int("crash.points", 24, "kills at the points of all flows together")
+	seed       = flag.Uint64("crash.seed", uint64(time.Now().UnixNano()), "seed of the moments of the kills")
 )
 
 // TestCrash is short by default; make crash-test runs it at full length.
@@ -59,6 +60,38 @@ func TestCrashNotices(t *testing.T) {
 	}
 	if result := crash(t, worker(t, bin), flow); result.Lost == 0 {
 		t.Error("a worker that acknowledges too early loses nothing: the test would not notice losses")
+	}
+}
+
+// TestKillPoints kills a worker with connectors of all kinds at each of its points. It is short by default; make kill-test runs it at
+// full length.
+func TestKillPoints(t *testing.T) {
+	bin, err := proc.Build(t.Context(), "millrace/cmd/millrace", t.TempDir(), "-tags", "killpoints")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := worker(t, bin)
+	w.Extra = []string{"--set", "offset.flush.interval.ms=200", "--set", "broker.group.initial.rebalance.delay.ms=0"}
+	file, err := crashtest.FileFlow(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	queue, err := crashtest.ActiveMQFlow(activemqtest.New(t).Stomp)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mqtt, err := crashtest.MQTTFlow(mosquittotest.New(t).URL(), w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d kills, seed %d", *pointKills, *seed)
+	result, err := crashtest.RunPoints(t.Context(), w, []crashtest.Flow{file, queue, mqtt}, crashtest.PointOptions{Kills: *pointKills, Seed: *seed, Log: t.Output()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("\n%s", result)
+	if result.Lost() > 0 {
+		t.Error("records are lost")
 	}
 }
 

@@ -25,8 +25,8 @@ func FileFlow(dir string) (Flow, error) {
 	return Flow{
 		Name: "file -> topic -> file",
 		Connectors: []Connector{
-			{"crash-source", 1, map[string]string{"connector.class": "FileStreamSource", "file": in, "topic": "crash", "value.converter": stringConverter}},
-			{"crash-sink", 1, map[string]string{"connector.class": "FileStreamSink", "file": out, "topics": "crash", "value.converter": stringConverter}},
+			{"file-source", 1, map[string]string{"connector.class": "FileStreamSource", "file": in, "topic": "crash-file", "value.converter": stringConverter}},
+			{"file-sink", 1, map[string]string{"connector.class": "FileStreamSink", "file": out, "topics": "crash-file", "value.converter": stringConverter}},
 		},
 		Feed: func(_ context.Context, from, to int) error {
 			var b bytes.Buffer

@@ -11,6 +11,8 @@ import (
 	"millrace/cmd/internal/proc"
 )
 
+const mqttTopic = "crash-mqtt"
+
 // MQTTFlow goes from the MQTT broker at url, with QoS 1, into a topic of w.
 func MQTTFlow(url string, w *proc.Worker) (Flow, error) {
 	// Several producers, to be faster than the worker.
@@ -24,7 +26,7 @@ func MQTTFlow(url string, w *proc.Worker) (Flow, error) {
 	return Flow{
 		Name: "MQTT -> topic",
 		Connectors: []Connector{
-			{"crash-source", 1, map[string]string{"connector.class": "MqttSourceConnector", "kafka.topic": "crash", "mqtt.server.uri": url,
+			{"mqtt-source", 1, map[string]string{"connector.class": "MqttSourceConnector", "kafka.topic": mqttTopic, "mqtt.server.uri": url,
 				"mqtt.topics": "crash/#", "mqtt.qos": "1", "key.converter": stringConverter, "value.converter": "org.apache.kafka.connect.converters.ByteArrayConverter"}},
 		},
 		Backlog:    true,
@@ -41,7 +43,7 @@ func MQTTFlow(url string, w *proc.Worker) (Flow, error) {
 			}
 			return nil
 		},
-		Collect: func(ctx context.Context, seen func(int)) error { return collectTopic(ctx, w, "crash", seen) },
+		Collect: func(ctx context.Context, seen func(int)) error { return collectTopic(ctx, w, mqttTopic, seen) },
 	}, nil
 }
 
@@ -58,7 +60,7 @@ func subscribed(ctx context.Context, producer paho.Client, w *proc.Worker) error
 	defer cancel()
 	arrived := make(chan error, 1)
 	go func() {
-		arrived <- collectTopic(ctx, w, "crash", func(int) { cancel() })
+		arrived <- collectTopic(ctx, w, mqttTopic, func(int) { cancel() })
 	}()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
@@ -74,8 +76,20 @@ func subscribed(ctx context.Context, producer paho.Client, w *proc.Worker) error
 	}
 }
 
-// collectTopic reads a topic from its beginning, over restarts of the worker, until ctx ends.
+// collectTopic reads the numbers in a topic.
 func collectTopic(ctx context.Context, w *proc.Worker, topic string, seen func(int)) error {
+	return readTopic(ctx, w, topic, func(r *kgo.Record) error {
+		seq, err := sequence(r.Value)
+		if err != nil {
+			return fmt.Errorf("a record that nobody sent: %q", r.Value)
+		}
+		seen(seq)
+		return nil
+	})
+}
+
+// readTopic reads a topic from its beginning, over restarts of the worker, until ctx ends.
+func readTopic(ctx context.Context, w *proc.Worker, topic string, each func(*kgo.Record) error) error {
 	cl, err := kgo.NewClient(kgo.SeedBrokers(w.Kafka), kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.UnknownTopicRetries(-1), kgo.RetryBackoffFn(func(int) time.Duration { return 50 * time.Millisecond }))
 	if err != nil {
@@ -85,11 +99,9 @@ func collectTopic(ctx context.Context, w *proc.Worker, topic string, seen func(i
 	for ctx.Err() == nil {
 		// Errors are of a worker that is away: the client goes on by itself.
 		for _, r := range cl.PollFetches(ctx).Records() {
-			seq, err := sequence(r.Value)
-			if err != nil {
-				return fmt.Errorf("a record that nobody sent: %q", r.Value)
+			if err := each(r); err != nil {
+				return err
 			}
-			seen(seq)
 		}
 	}
 	return nil

@@ -66,21 +66,11 @@ func Run(ctx context.Context, w *proc.Worker, f Flow, o Options) (Result, error)
 	begin := time.Now()
 	r := &run{flow: f, worker: w, opts: o, rand: rand.New(rand.NewPCG(o.Seed, 0)), counts: make([]uint16, o.Records),
 		moved: make(chan struct{}, 1), granted: make(chan struct{}, 1)}
-	if err := r.start(ctx); err != nil {
+	if err := startWorker(ctx, w); err != nil {
 		return Result{}, err
 	}
-	for _, c := range f.Connectors {
-		if err := w.Create(ctx, c.Name, c.Config); err != nil {
-			return Result{}, err
-		}
-		if err := w.Running(ctx, c.Name, c.Tasks); err != nil {
-			return Result{}, err
-		}
-	}
-	if f.Subscribed != nil {
-		if err := f.Subscribed(ctx); err != nil {
-			return Result{}, err
-		}
+	if err := createAll(ctx, w, f); err != nil {
+		return Result{}, err
 	}
 
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -109,7 +99,7 @@ func Run(ctx context.Context, w *proc.Worker, f Flow, o Options) (Result, error)
 			}
 			result.RecoveryKills++
 		}
-		if err := r.start(ctx); err != nil {
+		if err := startWorker(ctx, w); err != nil {
 			return result, err
 		}
 	}
@@ -156,13 +146,30 @@ func signal(c chan struct{}) {
 	}
 }
 
-func (r *run) start(ctx context.Context) error {
+// startWorker starts the worker and waits until it answers.
+func startWorker(ctx context.Context, w *proc.Worker) error {
 	ctx, cancel := context.WithTimeout(ctx, 60*time.Second)
 	defer cancel()
-	if err := r.worker.Start(); err != nil {
+	if err := w.Start(); err != nil {
 		return err
 	}
-	return r.worker.Ready(ctx)
+	return w.Ready(ctx)
+}
+
+// createAll creates a flow's connectors and waits until they run.
+func createAll(ctx context.Context, w *proc.Worker, f Flow) error {
+	for _, c := range f.Connectors {
+		if err := w.Create(ctx, c.Name, c.Config); err != nil {
+			return err
+		}
+		if err := w.Running(ctx, c.Name, c.Tasks); err != nil {
+			return err
+		}
+	}
+	if f.Subscribed == nil {
+		return nil
+	}
+	return f.Subscribed(ctx)
 }
 
 // feed hands over what is allowed.

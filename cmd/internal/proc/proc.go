@@ -33,12 +33,15 @@ func Build(ctx context.Context, pkg, dir string, flags ...string) (string, error
 
 // A Worker is a standalone worker that can be started again and again on the same data. Its addresses stay.
 type Worker struct {
-	Bin    string
-	Dir    string
-	Kafka  string // host:port of the log
-	REST   string // host:port of the REST API
-	Extra  []string
-	Stderr io.Writer
+	Bin   string
+	Dir   string
+	Kafka string // host:port of the log
+	REST  string // host:port of the REST API
+	// Bootstrap is the log to run on, as host:port; "" is the worker's own. Before Start.
+	Bootstrap string
+	Extra     []string
+	Env       []string // beside this process's own
+	Stderr    io.Writer
 
 	cmd   *exec.Cmd
 	done  chan struct{}
@@ -63,14 +66,14 @@ func NewWorker(bin, dir string, extra ...string) (*Worker, error) {
 
 // Start starts the process and returns at once.
 func (w *Worker) Start() error {
-	args := append([]string{
-		"standalone",
-		"--set", "broker.listeners=PLAINTEXT://" + w.Kafka,
-		"--set", "broker.log.dirs=" + w.Dir,
-		"--set", "listeners=http://" + w.REST,
-		"--set", "offset.flush.interval.ms=1000",
-	}, w.Extra...)
-	w.cmd = exec.Command(w.Bin, args...)
+	args := []string{"standalone", "--set", "listeners=http://" + w.REST, "--set", "offset.flush.interval.ms=1000"}
+	if w.Bootstrap != "" {
+		args = append(args, "--set", "bootstrap.servers="+w.Bootstrap)
+	} else {
+		args = append(args, "--set", "broker.listeners=PLAINTEXT://"+w.Kafka, "--set", "broker.log.dirs="+w.Dir)
+	}
+	w.cmd = exec.Command(w.Bin, append(args, w.Extra...)...)
+	w.cmd.Env = append(os.Environ(), w.Env...)
 	w.watch = &lineWatch{next: w.Stderr}
 	w.cmd.Stderr = w.watch
 	w.cmd.Stdout = w.watch
@@ -109,6 +112,24 @@ func (w *Worker) Ready(ctx context.Context) error {
 			return fmt.Errorf("millrace is not ready: %w\n%s", ctx.Err(), w.watch.tail())
 		}
 	}
+}
+
+// Ended waits until the process has ended by itself.
+func (w *Worker) Ended(ctx context.Context) error {
+	select {
+	case <-w.done:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// Killed returns an error if the process that has ended was not ended by SIGKILL.
+func (w *Worker) Killed() error {
+	if status, ok := w.cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() && status.Signal() == syscall.SIGKILL {
+		return nil
+	}
+	return fmt.Errorf("millrace ended by itself: %s\n%s", w.cmd.ProcessState, w.watch.tail())
 }
 
 // Logged waits until a line of the current process's output contains text, or ctx ends.
@@ -174,11 +195,20 @@ func CPU(pid int) (time.Duration, error) {
 }
 
 // PeakRSS returns the most resident memory in bytes that the process has had since ResetPeak, or since its start.
-func (w *Worker) PeakRSS() (int64, error) { return statusBytes(w.cmd.Process.Pid, "VmHWM:") }
+func (w *Worker) PeakRSS() (int64, error) { return PeakRSS(w.Pid()) }
 
 // ResetPeak makes PeakRSS count from now.
-func (w *Worker) ResetPeak() error {
-	return os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", w.cmd.Process.Pid), []byte("5"), 0)
+func (w *Worker) ResetPeak() error { return ResetPeak(w.Pid()) }
+
+// Pid is the process.
+func (w *Worker) Pid() int { return w.cmd.Process.Pid }
+
+// PeakRSS returns the most resident memory in bytes that a process has had since ResetPeak, or since its start.
+func PeakRSS(pid int) (int64, error) { return statusBytes(pid, "VmHWM:") }
+
+// ResetPeak makes PeakRSS count from now.
+func ResetPeak(pid int) error {
+	return os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", pid), []byte("5"), 0)
 }
 
 // RSS returns the resident memory of a process in bytes.
