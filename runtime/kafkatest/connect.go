@@ -17,19 +17,24 @@ type Connect struct {
 	t    testing.TB
 }
 
-// StartConnect starts a worker with the topics connect-configs, connect-offsets and connect-status, and the group name.
-func (k *Kafka) StartConnect(group string) *Connect {
+// StartConnect starts a worker with the topics connect-configs, connect-offsets and connect-status, and the group name, and waits until
+// it answers. settings are pairs of key and value for its file.
+func (k *Kafka) StartConnect(group string, settings ...string) *Connect {
 	k.t.Helper()
 	c := &Connect{Addr: freePorts(k.t, 1)[0], t: k.t}
 	const text = "org.apache.kafka.connect.storage.StringConverter"
-	file := write(k.t, filepath.Join(k.dir, group+".properties"), map[string]string{
+	props := map[string]string{
 		"bootstrap.servers": k.addr, "group.id": group, "listeners": "http://" + c.Addr,
 		"key.converter": text, "value.converter": text, "offset.flush.interval.ms": "200",
 		"config.storage.topic": "connect-configs", "offset.storage.topic": "connect-offsets", "status.storage.topic": "connect-status",
 		"config.storage.replication.factor": "1", "offset.storage.replication.factor": "1", "status.storage.replication.factor": "1",
 		"offset.storage.partitions": "3", "status.storage.partitions": "1", "plugin.discovery": "service_load",
-	})
-	c.proc = start(k.t, java(k.t, k.dir, nil, "org.apache.kafka.connect.cli.ConnectDistributed", file))
+	}
+	for i := 0; i+1 < len(settings); i += 2 {
+		props[settings[i]] = settings[i+1]
+	}
+	file := write(k.t, filepath.Join(k.dir, group+".properties"), props)
+	c.proc = start(k.t, java(k.t, k.dir, k.jvm("-Xms256M", "-Xmx2G"), "org.apache.kafka.connect.cli.ConnectDistributed", file))
 	c.proc.await(k.t, "Kafka Connect", func() bool {
 		var names []string
 		return c.Get("/connectors", &names)
@@ -88,6 +93,9 @@ func (c *Connect) Stop() {
 	http.DefaultClient.CloseIdleConnections()
 	c.proc.stop(c.t, terminate)
 }
+
+// Pid is the worker's process.
+func (c *Connect) Pid() int { return c.proc.cmd.Process.Pid }
 
 // Log returns what the worker has said.
 func (c *Connect) Log() string { return c.proc.out.String() }

@@ -27,18 +27,38 @@ type Kafka struct {
 	// Identity is the broker's certificate, for 127.0.0.1.
 	Identity *Identity
 
-	t    testing.TB
-	addr string
-	dir  string
-	proc *process
+	t          testing.TB
+	addr       string
+	dir        string
+	production bool
+	proc       *process
+}
+
+// An Option changes how the processes are started.
+type Option func(*Kafka)
+
+// Production gives the JVMs what Apache Kafka's own start scripts give them, for measurements. Without it they start sooner and stay
+// smaller and slower.
+func Production() Option { return func(k *Kafka) { k.production = true } }
+
+// jvm are the flags of a process with the heap that its start script gives it.
+func (k *Kafka) jvm(heap ...string) []string {
+	if !k.production {
+		return nil
+	}
+	return append(heap, "-XX:TieredStopAtLevel=4", "-XX:-UseSerialGC", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20",
+		"-XX:InitiatingHeapOccupancyPercent=35", "-XX:+ExplicitGCInvokesConcurrent")
 }
 
 // Start starts a broker that ends with the test.
-func Start(t testing.TB) *Kafka {
+func Start(t testing.TB, options ...Option) *Kafka {
 	t.Helper()
 	jars(t) // skips before anything is made
 	addrs := freePorts(t, 3)
 	k := &Kafka{addr: addrs[0], SecureAddr: addrs[1], Identity: NewIdentity(t, "127.0.0.1"), t: t, dir: t.TempDir()}
+	for _, option := range options {
+		option(k)
+	}
 	const scram = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
 	plain := fmt.Sprintf(`org.apache.kafka.common.security.plain.PlainLoginModule required user_%s="%s";`, PlainUser, PlainPassword)
 	const oauth = `org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub="broker";`
@@ -62,7 +82,7 @@ func Start(t testing.TB) *Kafka {
 	run(t, java(t, k.dir, nil, "kafka.tools.StorageTool", "format", "-t", "MkU3OEVBNTcwNTJENDM2Qg", "-c", file,
 		"--add-scram", "SCRAM-SHA-256=[name="+ScramUser+",password="+ScramPassword+"]",
 		"--add-scram", "SCRAM-SHA-512=[name="+ScramUser+",password="+ScramPassword+"]"))
-	k.proc = start(t, java(t, k.dir, nil, "kafka.Kafka", file))
+	k.proc = start(t, java(t, k.dir, k.jvm("-Xms1G", "-Xmx1G"), "kafka.Kafka", file))
 	client := k.Client()
 	defer client.Close()
 	admin := kadm.NewClient(client)
