@@ -74,10 +74,15 @@ func checkReplicas(im *metadata.Image, replicas []metadata.BrokerID, width int) 
 	return nil
 }
 
+// eligible are the brokers that new replicas can be placed on.
+func eligible(im *metadata.Image) []*metadata.Broker {
+	return slices.DeleteFunc(im.Brokers(), func(b *metadata.Broker) bool { return !b.Live() })
+}
+
 func liveOf(im *metadata.Image, ids []metadata.BrokerID) []metadata.BrokerID {
 	var live []metadata.BrokerID
 	for _, id := range ids {
-		if b := im.Broker(id); b != nil && !b.Fenced {
+		if im.Broker(id).Live() {
 			live = append(live, id)
 		}
 	}

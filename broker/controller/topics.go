@@ -83,7 +83,7 @@ func (d *decider) assign(im *metadata.Image, t NewTopic) ([][]metadata.BrokerID,
 	if len(t.Assignment) > 0 {
 		return manual(im, t)
 	}
-	live := im.LiveBrokers()
+	live := eligible(im)
 	count, replication := t.Partitions, t.ReplicationFactor
 	if count == UseDefault {
 		count = d.partitions
@@ -216,7 +216,7 @@ func (d *decider) addPartitions(im *metadata.Image, req MorePartitions) ([]metad
 	width := len(t.Partitions[0].Replicas)
 	assignment := req.Assignment
 	if assignment == nil {
-		live := im.LiveBrokers()
+		live := eligible(im)
 		if width > len(live) {
 			return nil, refuse(metadata.ErrInvalidReplicationFactor, "Topic %s has %d replicas, but only %d broker(s) are alive.", t.Name, width, len(live))
 		}

@@ -90,8 +90,30 @@ func (r *BrokerRecord) apply(b *builder) error {
 	}
 	b.im.brokers = own(b.base.brokers, b.im.brokers)
 	b.im.brokers[r.ID] = &Broker{
-		ID: r.ID, Epoch: epoch, Incarnation: r.Incarnation, Rack: r.Rack, Listeners: r.Listeners, Fenced: r.Fenced,
+		ID: r.ID, Epoch: epoch, Incarnation: r.Incarnation, Rack: r.Rack, Listeners: r.Listeners,
+		Fenced: r.Fenced, ShuttingDown: r.ShuttingDown,
 	}
+	return nil
+}
+
+func (r *MemberRecord) apply(b *builder) error {
+	m := Member(*r)
+	if m.RaftID == 0 {
+		m.RaftID = FirstRaftID + b.im.index
+	}
+	for _, other := range b.im.members {
+		if other.RaftID == m.RaftID && (other.Node != m.Node || other.Directory != m.Directory) {
+			return fmt.Errorf("raft id %d of node %d cannot be given to node %d", m.RaftID, other.Node, m.Node)
+		}
+	}
+	b.im.members = own(b.base.members, b.im.members)
+	b.im.members[r.Node] = m
+	return nil
+}
+
+func (r *RemoveMemberRecord) apply(b *builder) error {
+	b.im.members = own(b.base.members, b.im.members)
+	delete(b.im.members, r.Node)
 	return nil
 }
 

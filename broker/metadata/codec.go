@@ -24,6 +24,10 @@ import (
 //	7 partition      id topic, int partition, leader, leader-epoch, partition-epoch, list{int} replicas, isr, elr, adding, removing
 //	8 config         int resource-type, string resource, name, value, bool remove
 //	9 producer ids   int next
+//	10 member        int node, id directory, uvarint raft-id, bool voter
+//	11 remove member int node
+//
+// Version 1 of broker adds: bool shutting-down, always 1.
 //
 // Integrity is the log's business: entries and snapshots are stored with a checksum.
 const batchFormat = 1

@@ -19,6 +19,12 @@ type LeaderEpoch int32
 // The zero id means "not given", as on the wire.
 type TopicID [16]byte
 
+// DirectoryID is the random id of a data directory: a node whose disk was replaced has another one (KIP-853).
+type DirectoryID [16]byte
+
+// String prints id like a topic id.
+func (id DirectoryID) String() string { return TopicID(id).String() }
+
 // NewTopicID reads a random (version 4) id from r. Ids that Kafka reserves, and those whose text begins with
 // a dash and would look like an option on a command line, are skipped.
 func NewTopicID(r io.Reader) (TopicID, error) {

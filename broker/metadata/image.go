@@ -23,6 +23,8 @@ type Image struct {
 	features   map[string]int16
 
 	nextProducerID int64
+
+	members map[BrokerID]Member
 }
 
 // Topic is one topic of an Image.
@@ -61,7 +63,15 @@ type Broker struct {
 	Listeners   []Listener
 	// Fenced brokers lead nothing and are hidden from clients.
 	Fenced bool
+	// ShuttingDown brokers get nothing new to lead, nor join an ISR.
+	ShuttingDown bool
 }
+
+// Live reports whether b may lead and be in sync. b may be nil.
+func (b *Broker) Live() bool { return b != nil && !b.Fenced && !b.ShuttingDown }
+
+// Member is a node's part in the metadata quorum: the record that says so.
+type Member MemberRecord
 
 // Listener is one advertised endpoint of a broker.
 type Listener struct {
@@ -149,6 +159,34 @@ func (im *Image) Features() map[string]int16 { return im.features }
 
 // Feature returns the finalized level of a feature, 0 when it is not finalized.
 func (im *Image) Feature(name string) int16 { return im.features[name] }
+
+// Member returns a node's part in the quorum.
+func (im *Image) Member(node BrokerID) (Member, bool) {
+	m, ok := im.members[node]
+	return m, ok
+}
+
+// Members returns all members sorted by node.
+func (im *Image) Members() []Member {
+	return slices.SortedFunc(maps.Values(im.members), func(a, b Member) int { return cmp.Compare(a.Node, b.Node) })
+}
+
+// FirstRaftID is where the ids begin that the metadata hands out. Those below belong to the voters that a cluster began
+// with: node id plus one.
+const FirstRaftID = 1 << 32
+
+// NodeOfRaftID returns the node that has a raft id, or NoBroker.
+func (im *Image) NodeOfRaftID(id uint64) BrokerID {
+	for _, m := range im.members {
+		if m.RaftID == id {
+			return m.Node
+		}
+	}
+	if id > 0 && id < FirstRaftID {
+		return BrokerID(id - 1)
+	}
+	return NoBroker
+}
 
 // NextProducerID is the first producer id that was not handed out yet.
 func (im *Image) NextProducerID() int64 { return im.nextProducerID }

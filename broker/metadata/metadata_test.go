@@ -41,6 +41,11 @@ func sample() []metadata.Record {
 			{Name: "PLAINTEXT", Host: "a.example", Port: 9092, SecurityProtocol: "PLAINTEXT"},
 		}},
 		&metadata.BrokerRecord{ID: 2, Epoch: 77, Fenced: true},
+		&metadata.BrokerRecord{ID: 3, Epoch: 78, ShuttingDown: true},
+		&metadata.MemberRecord{Node: 1, Directory: metadata.DirectoryID{7}, RaftID: 2, Voter: true},
+		&metadata.MemberRecord{Node: 2, Directory: metadata.DirectoryID{8}},
+		&metadata.MemberRecord{Node: 9, Directory: metadata.DirectoryID{9}, RaftID: 10},
+		&metadata.RemoveMemberRecord{Node: 9},
 		&metadata.TopicRecord{Name: "orders.eu", ID: id(1)},
 		partition(id(1), 0, 1, 3),
 		partition(id(1), 1, metadata.NoBroker, 0),
@@ -64,7 +69,10 @@ func TestImage(t *testing.T) {
 	if got := before.Collision("orders.eu"); got != "" {
 		t.Errorf("a name collides with itself: %q", got)
 	}
-	if live := before.LiveBrokers(); len(live) != 1 || live[0].ID != 1 {
+	if m, _ := before.Member(2); m.RaftID != metadata.FirstRaftID+5 || before.NodeOfRaftID(m.RaftID) != 2 {
+		t.Errorf("raft id of a new member is %d, want one from its log index", m.RaftID)
+	}
+	if live := before.LiveBrokers(); len(live) != 2 || live[0].ID != 1 || !live[0].Live() || live[1].Live() {
 		t.Errorf("live brokers: %v", live)
 	}
 
@@ -108,6 +116,7 @@ func TestImage(t *testing.T) {
 	})
 
 	for name, r := range map[string]metadata.Record{
+		"raft id of another node":      &metadata.MemberRecord{Node: 3, RaftID: 2},
 		"topic twice":                  &metadata.TopicRecord{Name: "orders.eu", ID: id(3)},
 		"topic id twice":               &metadata.TopicRecord{Name: "x", ID: id(1)},
 		"partition with a gap":         partition(id(1), 3, 1, 0),

@@ -32,7 +32,23 @@ type BrokerRecord struct {
 	Rack        string
 	Listeners   []Listener
 	Fenced      bool
+	// ShuttingDown (version 1) says that the broker has asked to stop and gives away what it leads.
+	ShuttingDown bool
 }
+
+// MemberRecord (metadata.version 2) gives a node's metadata log its id in the quorum. It replaces the node's record
+// before: a node whose disk was lost comes back with another directory, and so as another member.
+type MemberRecord struct {
+	Node      BrokerID
+	Directory DirectoryID
+	// RaftID 0 stands for a new id: FirstRaftID plus the log index of this record, which no member ever had.
+	RaftID uint64
+	// Voter: the node is meant to vote; a learner that has caught up is made a voter, and the other way around.
+	Voter bool
+}
+
+// RemoveMemberRecord takes a node out of the quorum.
+type RemoveMemberRecord struct{ Node BrokerID }
 
 // RemoveBrokerRecord forgets a broker.
 type RemoveBrokerRecord struct{ ID BrokerID }
@@ -93,8 +109,15 @@ func newRecord(typ, version uint64) Record {
 		r = new(ConfigRecord)
 	case 9:
 		r = new(ProducerIDsRecord)
+	case 10:
+		r = new(MemberRecord)
+	case 11:
+		r = new(RemoveMemberRecord)
 	default:
 		return nil
+	}
+	if b, ok := r.(*BrokerRecord); ok {
+		b.ShuttingDown = version == 1 // makes kind give that version; decode reads the value
 	}
 	if _, known := r.kind(); version != known {
 		return nil
@@ -104,10 +127,19 @@ func newRecord(typ, version uint64) Record {
 
 func (*ClusterRecord) kind() (typ, version uint64)      { return 1, 0 }
 func (*FeatureRecord) kind() (typ, version uint64)      { return 2, 0 }
-func (*BrokerRecord) kind() (typ, version uint64)       { return 3, 0 }
 func (*RemoveBrokerRecord) kind() (typ, version uint64) { return 4, 0 }
 func (*TopicRecord) kind() (typ, version uint64)        { return 5, 0 }
 func (*RemoveTopicRecord) kind() (typ, version uint64)  { return 6, 0 }
 func (*PartitionRecord) kind() (typ, version uint64)    { return 7, 0 }
 func (*ConfigRecord) kind() (typ, version uint64)       { return 8, 0 }
 func (*ProducerIDsRecord) kind() (typ, version uint64)  { return 9, 0 }
+func (*MemberRecord) kind() (typ, version uint64)       { return 10, 0 }
+func (*RemoveMemberRecord) kind() (typ, version uint64) { return 11, 0 }
+
+// A broker record without what came with version 1 is written as version 0.
+func (r *BrokerRecord) kind() (typ, version uint64) {
+	if r.ShuttingDown {
+		return 3, 1
+	}
+	return 3, 0
+}

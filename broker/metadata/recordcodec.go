@@ -2,6 +2,7 @@ package metadata
 
 import (
 	"encoding/binary"
+	"errors"
 	"math"
 )
 
@@ -29,7 +30,11 @@ func (r *BrokerRecord) appendTo(b []byte) []byte {
 		b = binary.AppendVarint(b, int64(l.Port))
 		b = appendString(b, l.SecurityProtocol)
 	}
-	return appendBool(b, r.Fenced)
+	b = appendBool(b, r.Fenced)
+	if r.ShuttingDown {
+		b = appendBool(b, true)
+	}
+	return b
 }
 
 func (r *BrokerRecord) decode(d *decoder) {
@@ -49,7 +54,27 @@ func (r *BrokerRecord) decode(d *decoder) {
 		}
 	}
 	r.Fenced = d.bool()
+	if r.ShuttingDown && !d.bool() {
+		d.fail(errors.New("version 1 without what it adds"))
+	}
 }
+
+func (r *MemberRecord) appendTo(b []byte) []byte {
+	b = binary.AppendVarint(b, int64(r.Node))
+	b = append(b, r.Directory[:]...)
+	b = binary.AppendUvarint(b, r.RaftID)
+	return appendBool(b, r.Voter)
+}
+
+func (r *MemberRecord) decode(d *decoder) {
+	r.Node = d.broker()
+	r.Directory = d.id()
+	r.RaftID = d.uvarint()
+	r.Voter = d.bool()
+}
+
+func (r *RemoveMemberRecord) appendTo(b []byte) []byte { return binary.AppendVarint(b, int64(r.Node)) }
+func (r *RemoveMemberRecord) decode(d *decoder)        { r.Node = d.broker() }
 
 func (r *RemoveBrokerRecord) appendTo(b []byte) []byte { return binary.AppendVarint(b, int64(r.ID)) }
 func (r *RemoveBrokerRecord) decode(d *decoder)        { r.ID = d.broker() }

@@ -27,8 +27,11 @@ func (im *Image) records() []Record {
 	for _, name := range slices.Sorted(maps.Keys(im.features)) {
 		rs = append(rs, &FeatureRecord{name, im.features[name]})
 	}
+	for _, m := range im.Members() {
+		rs = append(rs, (*MemberRecord)(&m))
+	}
 	for _, b := range im.Brokers() {
-		rs = append(rs, b.record())
+		rs = append(rs, b.Record())
 	}
 	for _, t := range im.TopicsByName() {
 		rs = append(rs, &TopicRecord{t.Name, t.ID})
@@ -52,9 +55,11 @@ func compareResources(a, b ConfigResource) int {
 	return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.Name, b.Name))
 }
 
-func (b *Broker) record() *BrokerRecord {
+// Record returns the record that sets a broker to b, for a decision to change and propose.
+func (b *Broker) Record() *BrokerRecord {
 	return &BrokerRecord{
-		ID: b.ID, Epoch: b.Epoch, Incarnation: b.Incarnation, Rack: b.Rack, Listeners: b.Listeners, Fenced: b.Fenced,
+		ID: b.ID, Epoch: b.Epoch, Incarnation: b.Incarnation, Rack: b.Rack, Listeners: b.Listeners,
+		Fenced: b.Fenced, ShuttingDown: b.ShuttingDown,
 	}
 }
 
