@@ -273,17 +273,13 @@ func internalTopic(values connectors.Values, props map[string]string, what strin
 	return t
 }
 
-// workerID is the advertised host and port: those of the first http listener unless told otherwise.
+// workerID is the advertised host and port: those of the first listener with the advertised scheme unless told otherwise.
 func workerID(values connectors.Values) (string, error) {
 	host, port := values.String("rest.advertised.host.name"), ""
 	if !values.IsNull("rest.advertised.port") {
 		port = strconv.Itoa(int(values.Int("rest.advertised.port")))
 	}
-	listeners := values.List("listeners")
-	listener := listeners[0]
-	if i := slices.IndexFunc(listeners, func(l string) bool { return strings.HasPrefix(strings.ToLower(l), "http:") }); i >= 0 {
-		listener = listeners[i]
-	}
+	listener := advertisedListener(values.List("listeners"), values.String("rest.advertised.listener"))
 	u, err := url.Parse(listener)
 	if err != nil || u.Scheme == "" {
 		return "", fmt.Errorf("listeners: %q is no address; want one like http://127.0.0.1:8083", listener)
@@ -302,6 +298,18 @@ func workerID(values connectors.Values) (string, error) {
 		}
 	}
 	return net.JoinHostPort(host, port), nil
+}
+
+// advertisedListener is the first listener with the scheme, else the first with http, else the first. As in Connect, a scheme that no
+// listener has is no mistake.
+func advertisedListener(listeners []string, scheme string) string {
+	for _, wanted := range []string{strings.ToLower(scheme), "http"} {
+		i := slices.IndexFunc(listeners, func(l string) bool { return strings.HasPrefix(strings.ToLower(l), wanted+":") })
+		if i >= 0 {
+			return listeners[i]
+		}
+	}
+	return listeners[0]
 }
 
 // knownPrefixes begin keys that other parts of the worker read.

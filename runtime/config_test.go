@@ -107,17 +107,21 @@ func TestParseWorkerConfig_worker_id_is_where_rest_answers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tests := []struct{ listeners, host, port, want string }{
-		{"", "", "", "127.0.0.1:8083"},
-		{"http://127.0.0.2:1", "", "", "127.0.0.2:1"},
-		{"https://a:1,http://b:2", "", "", "b:2"},
-		{"http://:8083", "", "", host + ":8083"},
-		{"http://0.0.0.0:1", "c", "", "c:1"},
-		{"http://[::1]:1", "", "9", "[::1]:9"},
+	tests := []struct{ listeners, host, port, scheme, want string }{
+		{"", "", "", "", "127.0.0.1:8083"},
+		{"http://127.0.0.2:1", "", "", "", "127.0.0.2:1"},
+		{"https://a:1,http://b:2", "", "", "", "b:2"},
+		{"http://a:1,https://b:2", "", "", "HTTPS", "b:2"},
+		{"https://a:1", "", "", "", "a:1"},
+		{"https://a:1,http://b:2", "", "", "ftp", "b:2"},
+		{"http://:8083", "", "", "", host + ":8083"},
+		{"http://0.0.0.0:1", "c", "", "", "c:1"},
+		{"http://[::1]:1", "", "9", "", "[::1]:9"},
 	}
 	for _, tt := range tests {
 		props := map[string]string{"key.converter": "x", "value.converter": "x"}
-		for k, v := range map[string]string{"listeners": tt.listeners, "rest.advertised.host.name": tt.host, "rest.advertised.port": tt.port} {
+		for k, v := range map[string]string{"listeners": tt.listeners, "rest.advertised.host.name": tt.host, "rest.advertised.port": tt.port,
+			"rest.advertised.listener": tt.scheme} {
 			if v != "" {
 				props[k] = v
 			}
