@@ -68,6 +68,7 @@ func (f *standaloneFlags) read(args []string) (*settings.Settings, []settings.Co
 	if err := s.AddPairs(f.sets, ""); err != nil {
 		return nil, nil, err
 	}
+	s.AddJavaOptions(os.Environ())
 	if len(args) == 0 {
 		values := s.Values()
 		f.anyConverter = values["key.converter"] == "" && values["value.converter"] == ""

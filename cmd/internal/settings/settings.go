@@ -66,6 +66,24 @@ func (s *Settings) AddEnvironment(environ []string) {
 	}
 }
 
+// AddJavaOptions reads KAFKA_OPTS, in which Kafka's scripts give options to Java: a login configuration there becomes the key of the
+// same name, unless that is set. Other options mean nothing here.
+func (s *Settings) AddJavaOptions(environ []string) {
+	const variable, key = "KAFKA_OPTS", "java.security.auth.login.config"
+	for _, v := range environ {
+		options, ok := strings.CutPrefix(v, variable+"=")
+		if !ok {
+			continue
+		}
+		for option := range strings.FieldsSeq(options) {
+			path, ok := strings.CutPrefix(option, "-D"+key+"=")
+			if _, set := s.values[key]; ok && !set {
+				s.set(key, path, variable)
+			}
+		}
+	}
+}
+
 var envReplacer = strings.NewReplacer("___", "_", "__", "-", "_", ".")
 
 func envKey(name string) string { return envReplacer.Replace(strings.ToLower(name)) }

@@ -131,3 +131,21 @@ func FuzzReadConnector(f *testing.F) {
 		}
 	})
 }
+
+func TestJavaOptions(t *testing.T) {
+	const key = "java.security.auth.login.config"
+	environ := []string{"KAFKA_OPTS=-Xmx1g -D" + key + "=/etc/login.conf -Dother=x"}
+	var s settings.Settings
+	s.AddJavaOptions(environ)
+	if d := cmp.Diff(map[string]string{key: "/etc/login.conf"}, s.Values()); d != "" {
+		t.Error(d)
+	}
+	var own settings.Settings
+	if err := own.AddPairs([]string{key + "=mine"}, ""); err != nil {
+		t.Fatal(err)
+	}
+	own.AddJavaOptions(environ)
+	if d := cmp.Diff(map[string]string{key: "mine"}, own.Values()); d != "" {
+		t.Error(d)
+	}
+}
