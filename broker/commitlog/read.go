@@ -8,8 +8,8 @@ import (
 	"millrace/broker/batch"
 )
 
-// maxReadBytes is the most that one Read returns unless a single batch is larger: what is read for it fits a pooled buffer.
-const maxReadBytes = 8 << 20
+// maxReadBytes is the most that one Read returns unless a single batch is larger: with the slack it fits the largest pooled buffer.
+const maxReadBytes = 1<<maxBufferBits - readSlack
 
 // Read returns whole batches, from the one that holds offset on, below limit (an offset; a batch that reaches it is not
 // returned), in maxBytes, the first one regardless of its size if minOne. No batch there: an empty slice. Below the log
