@@ -17,7 +17,7 @@ const DefaultListener = "http://127.0.0.1:8083"
 
 // Config is the configuration of a Server. The zero value listens on DefaultListener.
 type Config struct {
-	// Listeners are addresses like http://host:port; an empty host is all interfaces.
+	// Listeners are addresses like http://host:port or https://host:port; an empty host is all interfaces.
 	Listeners []string
 	// AdminListeners serve /admin instead of Listeners: nil means Listeners do, empty means nobody does.
 	AdminListeners []string
@@ -32,15 +32,24 @@ type Config struct {
 	MaxBody int64
 	// SignatureAlgorithms are those accepted for requests between workers; none means HmacSHA256.
 	SignatureAlgorithms []string
+	// Extensions are classes of REST extensions: Kafka's basic authentication or none.
+	Extensions []string
+	// LoginConfig is the file of the login configuration of that extension.
+	LoginConfig string
+
+	// tls are the settings of https listeners, by the key of the list of listeners.
+	tls map[string]tlsSettings
 }
 
 var keys = connectors.NewConfigDef(
-	connectors.ConfigKey{Name: "listeners", Type: connectors.ConfigList, Default: []string{DefaultListener}},
-	connectors.ConfigKey{Name: "admin.listeners", Type: connectors.ConfigList},
+	connectors.ConfigKey{Name: listenersKey, Type: connectors.ConfigList, Default: []string{DefaultListener}},
+	connectors.ConfigKey{Name: adminListenersKey, Type: connectors.ConfigList},
 	connectors.ConfigKey{Name: "access.control.allow.origin", Type: connectors.ConfigList, Default: []string{}},
 	connectors.ConfigKey{Name: "access.control.allow.methods", Type: connectors.ConfigList, Default: []string{}},
 	connectors.ConfigKey{Name: "response.http.headers.config", Type: connectors.ConfigString, Default: ""},
 	connectors.ConfigKey{Name: "inter.worker.verification.algorithms", Type: connectors.ConfigList, Default: []string{"HmacSHA256"}},
+	connectors.ConfigKey{Name: extensionsKey, Type: connectors.ConfigList, Default: []string{}},
+	connectors.ConfigKey{Name: loginConfigKey, Type: connectors.ConfigString, Default: ""},
 )
 
 // ParseConfig reads the keys of a worker's properties that concern REST; the others are ignored.
@@ -50,15 +59,21 @@ func ParseConfig(properties map[string]string) (Config, error) {
 		return Config{}, err
 	}
 	c := Config{
-		Listeners:           v.List("listeners"),
-		AdminListeners:      v.List("admin.listeners"),
+		Listeners:           v.List(listenersKey),
+		AdminListeners:      v.List(adminListenersKey),
 		AllowOrigins:        v.List("access.control.allow.origin"),
 		AllowMethods:        v.List("access.control.allow.methods"),
 		ResponseHeaders:     v.String("response.http.headers.config"),
 		SignatureAlgorithms: v.List("inter.worker.verification.algorithms"),
+		Extensions:          v.List(extensionsKey),
+		LoginConfig:         v.String(loginConfigKey),
+		tls: map[string]tlsSettings{
+			listenersKey:      settingsUnder("listeners.https.", properties),
+			adminListenersKey: settingsUnder("admin.listeners.https.", properties),
+		},
 	}
 	if len(c.Listeners) == 0 {
-		return Config{}, connectors.InvalidValue("listeners", "", "at least one address like "+DefaultListener+" is needed")
+		return Config{}, connectors.InvalidValue(listenersKey, "", "at least one address like "+DefaultListener+" is needed")
 	}
 	_, err = c.withDefaults()
 	return c, err
@@ -79,12 +94,24 @@ func (c Config) withDefaults() (Config, error) {
 		c.SignatureAlgorithms = []string{"HmacSHA256"}
 	}
 	var errs []error
-	for key, list := range map[string][]string{"listeners": c.Listeners, "admin.listeners": c.AdminListeners} {
-		for _, l := range list {
-			if _, err := listenAddress(l); err != nil {
-				errs = append(errs, connectors.InvalidValue(key, l, err.Error()))
+	for _, group := range c.groups() {
+		secure := false
+		for _, l := range group.list {
+			_, https, err := listenAddress(l)
+			if err != nil {
+				errs = append(errs, connectors.InvalidValue(group.key, l, err.Error()))
 			}
+			secure = secure || https
 		}
+		if secure {
+			_, err := c.tls[group.key].load()
+			errs = append(errs, err)
+		}
+	}
+	errs = append(errs, checkExtensions(c.Extensions))
+	if c.hasBasicAuth() {
+		_, _, err := loadUsers(c.LoginConfig)
+		errs = append(errs, err)
 	}
 	if _, err := parseHeaderRules(c.ResponseHeaders); err != nil {
 		errs = append(errs, err)
@@ -95,24 +122,37 @@ func (c Config) withDefaults() (Config, error) {
 	return c, errors.Join(errs...)
 }
 
+const (
+	listenersKey      = "listeners"
+	adminListenersKey = "admin.listeners"
+)
+
+// A listenerGroup is a list of listeners and its key.
+type listenerGroup struct {
+	key  string
+	list []string
+}
+
+func (c *Config) groups() []listenerGroup {
+	return []listenerGroup{{listenersKey, c.Listeners}, {adminListenersKey, c.AdminListeners}}
+}
+
 // listenAddress turns http://host:port into host:port.
-func listenAddress(listener string) (string, error) {
+func listenAddress(listener string) (address string, https bool, err error) {
 	u, err := url.Parse(listener)
-	if err != nil || u.Host == "" && !strings.HasPrefix(listener, "http://:") {
-		return "", fmt.Errorf("not an address like %s", DefaultListener)
+	if err != nil || u.Host == "" {
+		return "", false, fmt.Errorf("not an address like %s", DefaultListener)
 	}
-	switch strings.ToLower(u.Scheme) {
-	case "http":
-	case "https":
-		return "", errors.New("https listeners are not supported by this version; put a proxy in front or use http")
-	default:
-		return "", fmt.Errorf("the scheme must be http, not %q", u.Scheme)
+	scheme := strings.ToLower(u.Scheme)
+	if scheme != "http" && scheme != "https" {
+		return "", false, fmt.Errorf("the scheme must be http or https, not %q", u.Scheme)
 	}
-	if port, err := strconv.ParseUint(u.Port(), 10, 16); err != nil {
-		return "", fmt.Errorf("the port %q is not a number from 0 to 65535", u.Port())
-	} else if u.Path != "" && u.Path != "/" || u.RawQuery != "" {
-		return "", errors.New("nothing may follow the port")
-	} else {
-		return net.JoinHostPort(u.Hostname(), strconv.FormatUint(port, 10)), nil
+	port, err := strconv.ParseUint(u.Port(), 10, 16)
+	if err != nil {
+		return "", false, fmt.Errorf("the port %q is not a number from 0 to 65535", u.Port())
 	}
+	if u.Path != "" && u.Path != "/" || u.RawQuery != "" {
+		return "", false, errors.New("nothing may follow the port")
+	}
+	return net.JoinHostPort(u.Hostname(), strconv.FormatUint(port, 10)), scheme == "https", nil
 }

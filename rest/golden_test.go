@@ -3,6 +3,7 @@ package rest_test
 import (
 	"bufio"
 	"context"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"log/slog"
@@ -32,11 +33,6 @@ import (
 	"millrace/runtime/validation"
 )
 
-// notYet are the profiles whose worker properties have no effect yet.
-var notYet = map[string]string{
-	"basic-auth": "the basic-auth extension is not there yet",
-}
-
 // TestGolden replays what Apache Kafka Connect answered and compares field by field. Departures stand in testdata/exceptions.txt, each
 // with its reason; one that is no departure any more is a failure too.
 func TestGolden(t *testing.T) {
@@ -50,11 +46,8 @@ func TestGolden(t *testing.T) {
 	var total totals
 	for _, profile := range slices.Sorted(maps.Keys(byProfile)) {
 		t.Run("worker"+profile, func(t *testing.T) {
-			if why := notYet[profile]; why != "" {
-				t.Skip(why)
-			}
 			list := byProfile[profile]
-			p := startWorker(t, list[0].Worker.Properties)
+			p := startWorker(t, list[0])
 			for i, s := range list {
 				t.Run(s.Name, func(t *testing.T) {
 					t.Parallel() // they wait most of the time, and run beside each other on purpose
@@ -156,8 +149,15 @@ func (e exceptions) compare(t *testing.T, name string, failures map[int]string) 
 }
 
 // startWorker runs a log, a worker and its REST API in this process until the test ends.
-func startWorker(t *testing.T, properties map[string]string) *player {
+func startWorker(t *testing.T, s *scenario) *player {
 	t.Helper()
+	dir := t.TempDir()
+	inDir := strings.NewReplacer("${dir}", dir)
+	for name, text := range s.Worker.Files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(inDir.Replace(text)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	b := brokertest.Start(t)
 	props := map[string]string{
 		"bootstrap.servers":        b.Addr(),
@@ -167,7 +167,18 @@ func startWorker(t *testing.T, properties map[string]string) *player {
 		"config.storage.topic":     "connect-configs",
 		"offset.flush.interval.ms": "200",
 	}
-	maps.Copy(props, properties)
+	for k, v := range s.Worker.Properties {
+		props[k] = inDir.Replace(v)
+	}
+	own := http.Header{"Accept": {"application/json"}}
+	if s.Worker.JAAS != "" {
+		login := filepath.Join(dir, "login.conf")
+		if err := os.WriteFile(login, []byte(inDir.Replace(s.Worker.JAAS)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		props["java.security.auth.login.config"] = login
+		own.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte("alice:secret")))
+	}
 	cfg, err := runtime.ParseWorkerConfig(runtime.Standalone, props)
 	if err != nil {
 		t.Fatal(err)
@@ -216,5 +227,5 @@ func startWorker(t *testing.T, properties map[string]string) *player {
 	if restConfig.AdminListeners != nil {
 		admin = server.AdminHandler()
 	}
-	return newPlayer(t, server.Handler(), admin)
+	return newPlayer(t, server.Handler(), admin, own)
 }

@@ -21,15 +21,16 @@ import (
 // A player runs scenarios on one worker, without a network: requests go straight into the server's handlers.
 type player struct {
 	main, admin http.Handler
+	own         http.Header // of requests that no scenario asked for
 	version     string
 	plugins     []string
 }
 
 const baseURL = "http://worker.test:8083"
 
-func newPlayer(t *testing.T, main, admin http.Handler) *player {
+func newPlayer(t *testing.T, main, admin http.Handler, own http.Header) *player {
 	t.Helper()
-	p := &player{main: main, admin: admin}
+	p := &player{main: main, admin: admin, own: own}
 	root, _ := p.get("/").body.(map[string]any)
 	p.version, _ = root["version"].(string)
 	list, _ := p.get("/connector-plugins?connectorsOnly=false").body.([]any)
@@ -55,7 +56,7 @@ type reply struct {
 }
 
 func (p *player) get(path string) reply {
-	return p.send(p.main, http.MethodGet, path, http.Header{"Accept": {"application/json"}}, nil)
+	return p.send(p.main, http.MethodGet, path, p.own, nil)
 }
 
 // send hands a request to a handler as it would come from the wire, its target untouched. What Go's server refuses before any
@@ -88,7 +89,7 @@ func (p *player) remove(t *testing.T, prefix string) {
 	names, _ := p.get("/connectors").body.([]any)
 	for _, n := range names {
 		if name, ok := n.(string); ok && strings.HasPrefix(name, prefix) {
-			if r := p.send(p.main, http.MethodDelete, "/connectors/"+url.PathEscape(name), http.Header{}, nil); r.status != http.StatusNoContent {
+			if r := p.send(p.main, http.MethodDelete, "/connectors/"+url.PathEscape(name), p.own, nil); r.status != http.StatusNoContent {
 				t.Errorf("DELETE of %s when cleaning up: %d %s", name, r.status, r.raw)
 			}
 		}

@@ -18,6 +18,8 @@ type scenario struct {
 	Worker  struct {
 		Properties map[string]string
 		Files      map[string]string
+		// JAAS is a login configuration. The user alice with the password secret may do everything then.
+		JAAS string
 	}
 	Steps []step
 }

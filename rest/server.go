@@ -2,6 +2,7 @@ package rest
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -13,6 +14,7 @@ import (
 	"github.com/gin-gonic/gin"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"millrace/connectors"
 	"millrace/runtime"
 )
 
@@ -24,6 +26,7 @@ type Server struct {
 	metrics prometheus.Gatherer
 	headers []headerRule
 	origins *origins
+	users   *fresh[users] // nil: no credentials are asked for
 
 	main, admin http.Handler
 
@@ -54,12 +57,13 @@ func New(c Config, h runtime.Herder, log *slog.Logger, metrics prometheus.Gather
 		log = slog.New(slog.DiscardHandler)
 	}
 	s := &Server{config: c, herder: h, log: log, metrics: metrics, headers: rules, origins: allowed}
-	admin := s.adminRoutes()
-	routes := s.routes()
-	if c.AdminListeners == nil {
-		routes = append(routes, admin...)
+	if c.hasBasicAuth() {
+		s.users, err = newFresh("users", log, func() (users, []string, error) { return loadUsers(c.LoginConfig) })
+		if err != nil {
+			return nil, err
+		}
 	}
-	s.main, s.admin = s.handler(routes), s.handler(admin)
+	s.main, s.admin = s.handler(s.mainRoutes(), s.users != nil), s.handler(s.adminRoutes(), false)
 	return s, nil
 }
 
@@ -77,43 +81,67 @@ func (s *Server) Listen(ctx context.Context) error {
 		return nil
 	}
 	var open []listener
-	for _, group := range []struct {
-		key     string
-		list    []string
-		handler http.Handler
-	}{
-		{"listeners", s.config.Listeners, s.main},
-		{"admin.listeners", s.config.AdminListeners, s.admin},
-	} {
-		for _, l := range group.list {
-			address, err := listenAddress(l)
+	for _, group := range s.config.groups() {
+		for _, address := range group.list {
+			l, err := s.listen(ctx, group.key, address)
 			if err == nil {
-				var nl net.Listener
-				if nl, err = new(net.ListenConfig).Listen(ctx, "tcp", address); err == nil {
-					open = append(open, listener{nl, group.handler})
-					continue
-				}
+				open = append(open, l)
+				continue
 			}
 			for _, o := range open {
 				if cerr := o.Close(); cerr != nil {
 					s.log.Warn("closing a listener failed", "err", cerr)
 				}
 			}
-			return fmt.Errorf("REST API cannot listen at %s: %w; free the port or set %s", l, err, group.key)
+			return err
 		}
 	}
 	s.listeners = open
 	return nil
 }
 
+// listen opens a listener of the list that key names.
+func (s *Server) listen(ctx context.Context, key, address string) (listener, error) {
+	l := listener{handler: s.main}
+	if key == adminListenersKey {
+		l.handler = s.admin
+	}
+	at, https, err := listenAddress(address)
+	if err != nil {
+		return l, connectors.InvalidValue(key, address, err.Error())
+	}
+	var config *tls.Config
+	if https {
+		if config, err = s.config.tls[key].following(key, s.log); err != nil {
+			return l, err
+		}
+	}
+	if l.Listener, err = new(net.ListenConfig).Listen(ctx, "tcp", at); err != nil {
+		return l, fmt.Errorf("REST API cannot listen at %s: %w; free the port or set %s", address, err, key)
+	}
+	if https {
+		l.Listener = tls.NewListener(l.Listener, config)
+	}
+	return l, nil
+}
+
 // Addr returns host:port of the first listener, "" before Listen.
 func (s *Server) Addr() string {
+	if all := s.Addrs(); len(all) > 0 {
+		return all[0]
+	}
+	return ""
+}
+
+// Addrs returns host:port of all listeners, those of the admin routes last.
+func (s *Server) Addrs() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.listeners) == 0 {
-		return ""
+	all := make([]string, len(s.listeners))
+	for i, l := range s.listeners {
+		all[i] = l.Addr().String()
 	}
-	return s.listeners[0].Addr().String()
+	return all
 }
 
 // shutdownTimeout is how long requests may still take after Run was told to end.
@@ -171,9 +199,9 @@ func (s *Server) Run(ctx context.Context) error {
 
 func init() { gin.SetMode(gin.ReleaseMode) } // the only way to keep gin quiet; it says nothing to anybody else
 
-// handler puts paths, headers and the access log around routes.
-func (s *Server) handler(routes []route) http.Handler {
-	engine := s.engine(routes)
+// handler puts paths, headers and the access log around routes. With credentials, all but those between workers need them.
+func (s *Server) handler(routes []route, credentials bool) http.Handler {
+	engine := s.engine(routes, credentials)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
 		logged := &statusWriter{ResponseWriter: w, status: http.StatusOK}

@@ -210,8 +210,8 @@ func TestParseConfig(t *testing.T) {
 	for _, test := range []struct {
 		key, value, want string
 	}{
-		{"listeners", "ftp://x:1", `Invalid value ftp://x:1 for configuration listeners: the scheme must be http, not "ftp"`},
-		{"listeners", "https://:8443", "Invalid value https://:8443 for configuration listeners: https listeners are not supported by this version; put a proxy in front or use http"},
+		{"listeners", "ftp://x:1", `Invalid value ftp://x:1 for configuration listeners: the scheme must be http or https, not "ftp"`},
+		{"listeners", "https://:8443", "Invalid value  for configuration ssl.keystore.location: must be set for an https listener: a JKS, PKCS12 or PEM file with the server's key and certificate"},
 		{"listeners", "http://:99999", `Invalid value http://:99999 for configuration listeners: the port "99999" is not a number from 0 to 65535`},
 		{"listeners", "", "Invalid value  for configuration listeners: at least one address like http://127.0.0.1:8083 is needed"},
 		{"response.http.headers.config", "drop X: y", "Invalid value drop X: y for configuration response.http.headers.config: Invalid header rule: the action must be set, add, setDate or addDate"},

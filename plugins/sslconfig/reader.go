@@ -10,21 +10,22 @@ import (
 
 // A reader reads settings and collects their mistakes.
 type reader struct {
-	props map[string]string
-	errs  []error
+	props  map[string]string
+	prefix string // stands before every name in props
+	errs   []error
 }
 
 func (r *reader) text(name string) (string, bool) {
-	text, ok := r.props[name]
+	text, ok := r.props[r.prefix+name]
 	return strings.TrimSpace(text), ok
 }
 
 func (r *reader) wrong(name, rule string) {
-	value := r.props[name]
+	value := r.props[r.prefix+name]
 	if strings.Contains(name, "password") || name == "ssl.keystore.key" {
 		value = "[hidden]"
 	}
-	r.errs = append(r.errs, connectors.InvalidValue(name, value, rule))
+	r.errs = append(r.errs, connectors.InvalidValue(r.prefix+name, value, rule))
 }
 
 // material reads a store's bytes: inline PEM under key inline, or the file under key location. nil: neither is set.

@@ -25,9 +25,10 @@ func Client(props map[string]string) (*tls.Config, error) {
 }
 
 // Server returns the configuration of a listener, which needs a keystore. Whether clients must show a certificate is
-// ssl.client.auth; without a truststore, the certificates in the keystore are those trusted, as in Java's servers.
-func Server(props map[string]string) (*tls.Config, error) {
-	r := &reader{props: props}
+// ssl.client.auth; without a truststore, the certificates in the keystore are those trusted, as in Java's servers. prefix stands
+// before the names of the settings in props.
+func Server(props map[string]string, prefix string) (*tls.Config, error) {
+	r := &reader{props: props, prefix: prefix}
 	c := r.common()
 	if own, ok := r.keystore(); ok {
 		c.Certificates = []tls.Certificate{own}
@@ -63,11 +64,11 @@ func Keys() []string {
 	}
 }
 
-// Files are the files that a configuration is read from.
-func Files(props map[string]string) []string {
+// Files are the files that a server's configuration is read from.
+func Files(props map[string]string, prefix string) []string {
 	var files []string
 	for _, key := range []string{"ssl.keystore.location", "ssl.truststore.location"} {
-		if path := strings.TrimSpace(props[key]); path != "" {
+		if path := strings.TrimSpace(props[prefix+key]); path != "" {
 			files = append(files, path)
 		}
 	}

@@ -93,7 +93,7 @@ func (r *reader) roots(prefix, inline string, data []byte) *x509.CertPool {
 
 // storeKey is the key that holds a store or tells where it is.
 func (r *reader) storeKey(prefix, inline string) string {
-	if r.props[prefix+"location"] != "" {
+	if r.props[r.prefix+prefix+"location"] != "" {
 		return prefix + "location"
 	}
 	return prefix + inline
