@@ -274,6 +274,13 @@ func (d *Dir) State(tp TopicPartition) OpenState {
 		RecoveryPoint: d.checkpoints[recoveryFile][tp], LogStart: d.checkpoints[startFile][tp]}
 }
 
+// HighWatermark is the checkpointed high watermark of a partition.
+func (d *Dir) HighWatermark(tp TopicPartition) int64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.checkpoints[replicationFile][tp]
+}
+
 // CleanerOffset is where the next compaction of a partition begins.
 func (d *Dir) CleanerOffset(tp TopicPartition) int64 {
 	d.mu.Lock()

@@ -14,6 +14,8 @@ type AppendOptions struct {
 	// Internal marks batches built by this process (coordinators): control batches are allowed, and no size limit,
 	// timestamp bounds or recompression apply.
 	Internal bool
+	// AllAcks refuses the batch while fewer replicas are in sync than min.insync.replicas (acks=all).
+	AllAcks bool
 }
 
 // AppendResult is the answer to a produced batch.
@@ -36,11 +38,18 @@ type AppendResult struct {
 // its last five batches is not written again: the answer has its old offset and Duplicate. Errors: ErrCorruptBatch,
 // ErrInvalidRecord, ErrInvalidTimestamp (these two perhaps as *RecordsError), ErrMessageTooLarge,
 // ErrUnsupportedCompression, ErrOutOfOrderSequence, ErrInvalidProducerEpoch, ErrInvalidTxnState, ErrNoSpace,
-// ErrStorage, ErrClosed. After any of them the log is as it was before.
+// ErrStorage, ErrClosed, ErrNotLeader, ErrNotEnoughReplicas. After any of them the log is as it was before.
 func (p *Partition) Append(leaderEpoch int32, records []byte, o AppendOptions) (AppendResult, error) {
+	p.role.RLock()
+	defer p.role.RUnlock()
 	epoch := p.leaderEpoch.Load()
-	if leaderEpoch >= 0 && leaderEpoch != epoch {
+	switch {
+	case p.following:
+		return AppendResult{}, ErrNotLeader
+	case leaderEpoch >= 0 && leaderEpoch != epoch:
 		return AppendResult{}, epochError(leaderEpoch, epoch)
+	case o.AllAcks && p.underMinISR.Load():
+		return AppendResult{}, ErrNotEnoughReplicas
 	}
 	s := p.settings.Load()
 	b, err := validate(records, s, o)
@@ -65,6 +74,9 @@ func (p *Partition) Append(leaderEpoch int32, records []byte, o AppendOptions) (
 		return AppendResult{}, err
 	}
 	at := p.log.Offsets()
+	if p.replicated.Load() {
+		p.appended(at)
+	}
 	if !s.groupCommit() {
 		p.advance(at.End, at.Appended)
 	}

@@ -26,6 +26,12 @@ type Config struct {
 	Clock    func() time.Time     // nil: time.Now
 	Logger   *slog.Logger         // nil: none
 	State    commitlog.OpenState  // what the data directory's checkpoints know; zero: nothing
+
+	// HighWatermark is the checkpointed one. It counts where there are other replicas: what lies above it may be theirs to
+	// take back.
+	HighWatermark int64
+	// OnISRChange is called, without locks held, when the leader wants another ISR: see ISRRequest. Nil: the ISR stays.
+	OnISRChange func(*Partition)
 }
 
 // Settings are the topic's keys: those of the log and the rules for produced batches.
@@ -46,6 +52,10 @@ type Settings struct {
 	// so much time, and acknowledge from the page cache in between.
 	FlushMessages int64
 	FlushInterval time.Duration
+	// MinInSyncReplicas is min.insync.replicas, at least 1: the in-sync replicas that acks=all needs, at most all there are.
+	MinInSyncReplicas int32
+	// ReplicaLagMax is the broker's replica.lag.time.max.ms: a follower that has not caught up for so long leaves the ISR. 0: 30 s.
+	ReplicaLagMax time.Duration
 }
 
 // DefaultSettings are Kafka's defaults, with group commit.
@@ -56,6 +66,8 @@ func DefaultSettings() Settings {
 		TimestampBefore: math.MaxInt64,
 		TimestampAfter:  time.Hour,
 		Compression:     batch.CodecProducer,
+
+		MinInSyncReplicas: 1,
 	}
 }
 

@@ -34,6 +34,16 @@ var (
 	ErrFencedLeaderEpoch = errors.New("fenced leader epoch")
 	// ErrUnknownLeaderEpoch: the caller's leader epoch is newer than the partition's.
 	ErrUnknownLeaderEpoch = errors.New("unknown leader epoch")
+	// ErrNotLeader: another replica leads this partition now, or the caller is no replica of it.
+	ErrNotLeader = errors.New("not the leader of the partition")
+	// ErrNotEnoughReplicas: fewer replicas are in sync than min.insync.replicas. Nothing was written.
+	ErrNotEnoughReplicas = errors.New("fewer in-sync replicas than min.insync.replicas")
+	// ErrNotEnoughReplicasAfterAppend: the same, found while waiting: the batch is in the leader's log and may or may not stay.
+	ErrNotEnoughReplicasAfterAppend = errors.New("fewer in-sync replicas than min.insync.replicas, after the append")
+	// ErrTimedOut: the in-sync replicas did not get the batch in time. It may or may not stay in the log.
+	ErrTimedOut = errors.New("not replicated in time")
+	// ErrOffsetNotAvailable: the high watermark is not known well enough yet, or lies below an offset the leader may have.
+	ErrOffsetNotAvailable = errors.New("offset not available yet")
 	// ErrPolicyViolation: records of a topic that is only compacted cannot be deleted.
 	ErrPolicyViolation = errors.New("policy violation")
 	// ErrStorage: the disk failed or the log is corrupt; this partition stays out of service until it is opened again.

@@ -33,6 +33,8 @@ type ManagerConfig struct {
 	SyncWorkers            int           // logs synced at the same time; 0: 4
 	OpenFiles              int           // files kept open that nobody is using; 0: 512
 
+	OnISRChange func(*Partition) // see Config
+
 	Registerer prometheus.Registerer // nil: none
 }
 
@@ -223,6 +225,7 @@ func (m *Manager) open(tp commitlog.TopicPartition, id [16]byte, s Settings) (*P
 	p, err := Open(Config{
 		Dir: path, Topic: tp.Topic, Index: tp.Index, TopicID: id, Settings: s, FS: m.cfg.FS, Files: m.files,
 		Syncer: m.syncer, Clock: m.cfg.Clock, Logger: m.logger, State: m.dir.State(tp),
+		HighWatermark: m.dir.HighWatermark(tp), OnISRChange: m.cfg.OnISRChange,
 	})
 	if err != nil {
 		return nil, err

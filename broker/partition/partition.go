@@ -26,16 +26,31 @@ type Partition struct {
 
 	settings    atomic.Pointer[Settings]
 	leaderEpoch atomic.Int32
+	replicated  atomic.Bool  // there are other replicas
+	underMinISR atomic.Bool  // acks=all is refused
 	uncleanable atomic.Bool  // compaction failed; not to be tried again
 	flushing    atomic.Bool  // a sync after flush.ms is on its way
 	startMoved  func() error // makes a new log start durable; nil: nothing to do
 
-	mu      sync.Mutex
-	hw      int64 // the high watermark; never goes back. Invariant: log start <= hw <= log end
-	visible int64 // bytes appended since opening that lie below hw
-	durable waitDurable
-	waiters waitVisible
-	closed  bool
+	onISRChange  func(*Partition)
+	checkpointed int64 // the high watermark of the checkpoint, for the first role
+
+	// role is held by whoever writes records, shared, and by whoever changes the role, alone. It is taken before the log's
+	// locks and before mu; following, placed and leaderEpoch are changed with both role and mu held.
+	role sync.RWMutex
+
+	mu        sync.Mutex
+	following bool        // another replica leads
+	placed    bool        // the first role was taken
+	lead      leading     // zero while following
+	hw        int64       // the high watermark; goes back only when a follower is truncated. Invariant: log start <= hw <= log end
+	visible   int64       // bytes appended since opening that lie below hw
+	above     marks       // of what lies above hw, if there are other replicas
+	acks      waitDurable // acks=all: for the high watermark
+	durable   waitDurable // flush.messages: for the disk, before acks
+	waiters   waitVisible // fetches of consumers
+	tailing   waitVisible // fetches of followers
+	closed    bool
 }
 
 // Open opens the log in cfg.Dir, recovering it if it was not closed cleanly, or makes a new one. A corrupt log is an
@@ -43,6 +58,7 @@ type Partition struct {
 func Open(cfg Config) (*Partition, error) {
 	p := &Partition{
 		topic: cfg.Topic, index: cfg.Index, id: cfg.TopicID, syncer: cfg.Syncer, clock: cfg.Clock, logger: cfg.Logger,
+		onISRChange: cfg.OnISRChange, checkpointed: cfg.HighWatermark,
 	}
 	if cfg.FS == nil {
 		cfg.FS = vfs.OS
@@ -105,29 +121,19 @@ func (p *Partition) TopicID() [16]byte { return p.id }
 func (p *Partition) SetSettings(s Settings) {
 	p.settings.Store(&s)
 	p.log.SetSettings(s.Settings)
-	if !s.groupCommit() {
-		o := p.log.Offsets()
-		p.advance(o.End, o.Appended)
+	p.mu.Lock()
+	short := p.checkISRLocked()
+	p.mu.Unlock()
+	answer(short, ErrNotEnoughReplicasAfterAppend)
+	if !s.groupCommit() || p.replicated.Load() {
+		p.reached(p.log.Offsets())
 	}
 }
 
 // Settings are the ones in force.
 func (p *Partition) Settings() Settings { return *p.settings.Load() }
 
-// BecomeLeader starts a leader epoch: appends carry it from now on. It is recorded durably before this returns. An
-// epoch below the current one is ErrFencedLeaderEpoch, the current one again is no change.
-func (p *Partition) BecomeLeader(epoch int32) error {
-	if current := p.leaderEpoch.Load(); epoch < current {
-		return fmt.Errorf("leader epoch %d, the partition has %d: %w", epoch, current, ErrFencedLeaderEpoch)
-	}
-	if err := p.log.BeginEpoch(epoch); err != nil {
-		return err
-	}
-	p.leaderEpoch.Store(epoch)
-	return nil
-}
-
-// LeaderEpoch is the epoch of the last BecomeLeader or, before any, of the last batch in the log (-1 for none).
+// LeaderEpoch is the epoch of the last Lead or Follow or, before any, of the last batch in the log (-1 for none).
 func (p *Partition) LeaderEpoch() int32 { return p.leaderEpoch.Load() }
 
 // LogStartOffset is the first offset that may be read.
@@ -232,13 +238,9 @@ func (p *Partition) drop() error {
 func (p *Partition) end() {
 	p.mu.Lock()
 	p.closed = true
-	durable := p.durable.takeAll()
-	visible := p.waiters.takeAll()
+	acks := append(p.acks.takeAll(), p.durable.takeAll()...)
+	parked := append(p.waiters.takeAll(), p.tailing.takeAll()...)
 	p.mu.Unlock()
-	for _, w := range durable {
-		w.done(fmt.Errorf("%s-%d: %w", p.topic, p.index, ErrClosed))
-	}
-	for _, w := range visible {
-		w.fn()
-	}
+	answer(acks, fmt.Errorf("%s-%d: %w", p.topic, p.index, ErrClosed))
+	call(parked)
 }

@@ -114,6 +114,9 @@ func (p *Partition) ListOffset(timestamp int64, isolation Isolation) (ListedOffs
 	limit := b.limit(isolation)
 	switch timestamp {
 	case TimestampLatest:
+		if isolation != ReadReplica && p.newLeader(b.hw) {
+			return ListedOffset{-1, -1, -1}, ErrOffsetNotAvailable
+		}
 		return ListedOffset{limit, -1, p.LeaderEpoch()}, p.closedErr()
 	case TimestampEarliest, TimestampEarliestLocal:
 		epoch := p.log.EpochAt(b.start)
@@ -132,6 +135,14 @@ func (p *Partition) ListOffset(timestamp int64, isolation Isolation) (ListedOffs
 	}
 	found, err := p.log.FindTime(timestamp, limit)
 	return ListedOffset(found), err
+}
+
+// newLeader says that this leader's high watermark has not reached the offsets of its own epoch: the leader before may have
+// shown a higher one (KIP-207).
+func (p *Partition) newLeader(hw int64) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return !p.following && !p.lead.alone() && hw < p.lead.epochStart
 }
 
 // OffsetForLeaderEpoch returns the largest epoch not above the one asked for and its end offset; (-1, -1) if there is

@@ -2,42 +2,77 @@ package partition
 
 import (
 	"slices"
+	"time"
 
 	"millrace/broker/commitlog"
 )
 
-// WhenDurable calls done once when the record at lastOffset is acknowledged for acks=all: with group commit after the
-// sync that covers it, else as flush.messages says. done gets nil, or ErrStorage or ErrClosed when that can no longer
-// happen. It runs on the syncer's goroutine, or on the caller's before WhenDurable returns if there is nothing to wait
-// for, and must not block.
-func (p *Partition) WhenDurable(lastOffset int64, done func(error)) {
+// WhenDurable is WhenAcked without a limit.
+func (p *Partition) WhenDurable(lastOffset int64, done func(error)) { p.WhenAcked(lastOffset, 0, done) }
+
+// WhenAcked calls done once when the record at lastOffset is acknowledged for acks=all: in the log of every in-sync replica,
+// and with group commit synced there, else as flush.messages says. done gets nil, or ErrStorage or ErrClosed when that can
+// no longer happen, ErrNotLeader when another replica leads now, ErrNotEnoughReplicasAfterAppend, or, with other
+// replicas and a limit above 0, ErrTimedOut. It runs on the goroutine that brings the news, or on the caller's before
+// WhenAcked returns if there is nothing to wait for, and must not block.
+func (p *Partition) WhenAcked(lastOffset int64, limit time.Duration, done func(error)) {
 	if err := p.log.Err(); err != nil {
 		done(err)
 		return
 	}
 	s := p.settings.Load()
-	if !s.groupCommit() {
-		o := p.log.Offsets()
-		if s.FlushMessages == 0 || o.End-o.Durable < s.FlushMessages {
-			done(nil)
+	if !s.groupCommit() && s.FlushMessages > 0 {
+		if o := p.log.Offsets(); o.End-o.Durable >= s.FlushMessages && o.Durable <= lastOffset {
+			p.park(&p.durable, durableWaiter{offset: lastOffset, done: func(err error) {
+				if err != nil {
+					done(err)
+					return
+				}
+				p.whenReplicated(lastOffset, limit, done)
+			}})
 			return
 		}
 	}
+	p.whenReplicated(lastOffset, limit, done)
+}
+
+// whenReplicated waits for the high watermark.
+func (p *Partition) whenReplicated(lastOffset int64, limit time.Duration, done func(error)) {
+	w := durableWaiter{offset: lastOffset, done: done}
+	if limit > 0 && p.replicated.Load() {
+		w.deadline = p.clock().Add(limit)
+	}
+	p.park(&p.acks, w)
+}
+
+// park puts an acknowledgement into one of the two queues, unless it is due or can no longer come.
+func (p *Partition) park(q *waitDurable, w durableWaiter) {
 	p.mu.Lock()
-	if p.closed {
+	var err error
+	due := true
+	switch {
+	case p.closed:
+		err = ErrClosed
+	case p.following:
+		err = ErrNotLeader
+	case q == &p.acks:
+		// Looked at with the lock held: whoever moves the high watermark after this finds the waiter.
+		if due = p.hw > w.offset; !due && p.underMinISR.Load() {
+			due, err = true, ErrNotEnoughReplicasAfterAppend
+		}
+	default:
+		due = p.log.Durable() > w.offset
+	}
+	if due {
 		p.mu.Unlock()
-		done(ErrClosed)
+		w.done(err)
 		return
 	}
-	// Looked at with the lock held: a sync that ends after this finds the waiter.
-	if p.log.Durable() > lastOffset {
-		p.mu.Unlock()
-		done(nil)
-		return
-	}
-	p.durable.add(durableWaiter{lastOffset, done})
+	q.add(w)
 	p.mu.Unlock()
-	p.scheduleSync()
+	if p.log.Durable() <= w.offset {
+		p.scheduleSync()
+	}
 	if err := p.log.Err(); err != nil {
 		p.onSync(commitlog.Synced{}, err) // failed before the waiter was there
 	}
@@ -54,46 +89,96 @@ func (p *Partition) scheduleSync() {
 
 // onSync is called after each sync of the log.
 func (p *Partition) onSync(reached commitlog.Synced, err error) {
-	if err == nil && p.settings.Load().groupCommit() {
+	if err != nil {
+		p.mu.Lock()
+		due := append(p.acks.takeAll(), p.durable.takeAll()...)
+		p.mu.Unlock()
+		answer(due, err)
+		return
+	}
+	if p.settings.Load().groupCommit() {
 		p.advance(reached.Offset, reached.Bytes)
+		return
 	}
 	p.mu.Lock()
-	var due []durableWaiter
-	if err != nil {
-		due = p.durable.takeAll()
-	} else {
-		due = p.durable.take(reached.Offset)
-	}
+	due := p.durable.take(reached.Offset)
 	p.mu.Unlock()
-	for _, w := range due {
-		w.done(err)
-	}
+	answer(due, nil)
 	p.mu.Lock()
 	p.durable.recycle(due)
 	p.mu.Unlock()
 }
 
-// advance moves the high watermark up and calls those who waited for that.
-func (p *Partition) advance(hw, bytes int64) {
+// appended notes an append where there are other replicas, and calls their parked fetches.
+func (p *Partition) appended(o commitlog.Offsets) {
 	p.mu.Lock()
-	if hw > p.hw {
-		p.hw = hw
+	p.above.add(o.End, o.Appended)
+	due := p.tailing.take(0, bounds{start: o.Start, end: o.End})
+	p.mu.Unlock()
+	call(due)
+}
+
+// advance moves a leader's high watermark up, as far as the other replicas allow: own is the end of what this one vouches for,
+// bytes those appended until there.
+func (p *Partition) advance(own, bytes int64) {
+	p.mu.Lock()
+	hw := own
+	switch {
+	case p.following:
+		p.mu.Unlock()
+		return
+	case !p.lead.alone():
+		hw = p.lead.highWatermark(p.hw, own, p.minISRLocked(), p.settings.Load().maxLag(), p.clock())
+		bytes = p.above.reach(hw)
 	}
-	if bytes > p.visible {
-		p.visible = bytes
-	}
+	p.raiseLocked(hw, bytes)
+}
+
+// raise moves a follower's high watermark up.
+func (p *Partition) raise(hw int64) {
+	p.mu.Lock()
+	p.raiseLocked(hw, p.above.reach(max(hw, p.hw)))
+}
+
+// raiseLocked moves the high watermark and calls those who waited for that. It gives p.mu back.
+func (p *Partition) raiseLocked(hw, bytes int64) {
+	p.hw = max(p.hw, hw)
+	p.visible = max(p.visible, bytes)
+	acked := p.acks.take(p.hw)
 	if len(p.waiters.list) == 0 {
 		p.mu.Unlock()
+		p.answerAcked(acked)
 		return
 	}
 	now, visible := p.hw, p.visible
 	p.mu.Unlock()
+	p.answerAcked(acked)
 	b := p.bounds()
 	b.hw = max(b.hw, now)
 	p.mu.Lock()
 	due := p.waiters.take(visible, b)
 	p.mu.Unlock()
-	for _, w := range due {
+	call(due)
+}
+
+func (p *Partition) answerAcked(acked []durableWaiter) {
+	if cap(acked) == 0 {
+		return
+	}
+	answer(acked, nil)
+	p.mu.Lock()
+	p.acks.recycle(acked)
+	p.mu.Unlock()
+}
+
+func answer(acks []durableWaiter, err error) {
+	for _, w := range acks {
+		w.done(err)
+	}
+}
+
+func call(parked []*visibleWaiter) {
+	for _, w := range parked {
 		w.fn()
 	}
 }
@@ -105,34 +190,40 @@ func (p *Partition) advance(hw, bytes int64) {
 func (p *Partition) WhenVisible(seen int64, minBytes int64, isolation Isolation, fn func()) (cancel func()) {
 	w := &visibleWaiter{seen: seen, isolation: isolation, fn: fn}
 	p.mu.Lock()
-	w.target = p.visible + max(minBytes, 1)
-	w.at = len(p.waiters.list)
-	p.waiters.list = append(p.waiters.list, w)
+	q := &p.waiters
+	if isolation == ReadReplica {
+		q = &p.tailing
+	} else {
+		w.target = p.visible + max(minBytes, 1)
+	}
+	w.at = len(q.list)
+	q.list = append(q.list, w)
 	closed := p.closed
 	p.mu.Unlock()
 	// Looked at after the waiter is in the list, so nothing falls between.
 	if closed || p.bounds().limit(isolation) > seen || p.log.Err() != nil {
-		if p.forget(w) {
+		if p.forget(q, w) {
 			fn()
 		}
 		return func() {}
 	}
-	return func() { p.forget(w) }
+	return func() { p.forget(q, w) }
 }
 
 // forget takes a waiter off the list; false if it was not on it any more.
-func (p *Partition) forget(w *visibleWaiter) bool {
+func (p *Partition) forget(q *waitVisible, w *visibleWaiter) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.waiters.remove(w)
+	return q.remove(w)
 }
 
 type durableWaiter struct {
-	offset int64
-	done   func(error)
+	offset   int64
+	deadline time.Time // zero: none
+	done     func(error)
 }
 
-// waitDurable are the acknowledgements that wait for a sync. Two slices take turns, so that waiting allocates nothing
+// waitDurable are acknowledgements that wait for an offset to be passed. Two slices take turns, so that waiting allocates nothing
 // once they have grown.
 type waitDurable struct {
 	list  []durableWaiter
@@ -141,8 +232,11 @@ type waitDurable struct {
 
 func (q *waitDurable) add(w durableWaiter) { q.list = append(q.list, w) }
 
-// take removes and returns those below the durable end.
+// take removes and returns those below end.
 func (q *waitDurable) take(end int64) []durableWaiter {
+	if len(q.list) == 0 {
+		return nil
+	}
 	due := q.spare[:0]
 	q.spare = nil
 	kept := q.list[:0]
@@ -156,6 +250,19 @@ func (q *waitDurable) take(end int64) []durableWaiter {
 	clear(q.list[len(kept):])
 	q.list = kept
 	return due
+}
+
+// takeLate removes and returns those whose time is over.
+func (q *waitDurable) takeLate(now time.Time) []durableWaiter {
+	var late []durableWaiter
+	q.list = slices.DeleteFunc(q.list, func(w durableWaiter) bool {
+		if w.deadline.IsZero() || now.Before(w.deadline) {
+			return false
+		}
+		late = append(late, w)
+		return true
+	})
+	return late
 }
 
 func (q *waitDurable) takeAll() []durableWaiter {
