@@ -40,6 +40,8 @@ type Settings struct {
 
 	// MaxMessageBytes is max.message.bytes: the largest batch a client may produce. Default 1048588.
 	MaxMessageBytes int32
+	// FileDeleteDelay is file.delete.delay.ms: how long the files of a deleted partition stay. Default 60 s.
+	FileDeleteDelay time.Duration
 	// LogAppendTime is message.timestamp.type=LogAppendTime: the broker's clock replaces the records' times.
 	LogAppendTime bool
 	// TimestampBefore and TimestampAfter are message.timestamp.before.max.ms (default: no limit) and
@@ -63,6 +65,7 @@ func DefaultSettings() Settings {
 	return Settings{
 		Settings:        commitlog.DefaultSettings(),
 		MaxMessageBytes: 1048588,
+		FileDeleteDelay: time.Minute,
 		TimestampBefore: math.MaxInt64,
 		TimestampAfter:  time.Hour,
 		Compression:     batch.CodecProducer,

@@ -47,7 +47,7 @@ type ackedBatch struct {
 
 func (s *script) config() partition.ManagerConfig {
 	return partition.ManagerConfig{Dir: "/data", NodeID: 1, ClusterID: "cluster", FS: s.fs,
-		Clock: func() time.Time { return s.now }, FileDeleteDelay: time.Hour, Logger: slog.New(slog.DiscardHandler)}
+		Clock: func() time.Time { return s.now }, Logger: slog.New(slog.DiscardHandler)}
 }
 
 func eventSettings() partition.Settings {

@@ -14,7 +14,7 @@ func (m *Manager) houseKeeping(ctx context.Context) error {
 	defer checkpoint.Stop()
 	retention := time.NewTicker(m.cfg.RetentionCheckInterval)
 	defer retention.Stop()
-	purge := time.NewTicker(min(m.cfg.FileDeleteDelay, time.Minute))
+	purge := time.NewTimer(m.purge())
 	defer purge.Stop()
 	for {
 		select {
@@ -24,8 +24,10 @@ func (m *Manager) houseKeeping(ctx context.Context) error {
 			m.warn("checkpoint", m.Checkpoint())
 		case <-retention.C:
 			m.ApplyRetention()
+		case <-m.deleted:
+			purge.Reset(m.purge())
 		case <-purge.C:
-			m.purge()
+			purge.Reset(m.purge())
 		}
 	}
 }
@@ -93,8 +95,9 @@ func (m *Manager) retain(tp commitlog.TopicPartition, p *Partition) error {
 	return err
 }
 
-// purge removes the directories of partitions deleted long enough ago.
-func (m *Manager) purge() {
+// purge removes the directories of partitions deleted long enough ago, and returns when to look again.
+func (m *Manager) purge() time.Duration {
+	next := time.Hour
 	now := m.cfg.Clock()
 	var due []string
 	m.mu.Lock()
@@ -102,6 +105,7 @@ func (m *Manager) purge() {
 	for _, d := range m.deletes {
 		if now.Before(d.at) {
 			kept = append(kept, d)
+			next = min(next, d.at.Sub(now))
 		} else {
 			due = append(due, d.path)
 		}
@@ -111,6 +115,7 @@ func (m *Manager) purge() {
 	for _, path := range due {
 		m.warn("remove "+path, m.dir.Purge(path))
 	}
+	return next
 }
 
 // cleaning compacts the partition that needs it most, and waits for log.cleaner.backoff.ms if none does.

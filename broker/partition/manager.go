@@ -29,7 +29,6 @@ type ManagerConfig struct {
 	CheckpointInterval     time.Duration // log.flush.offset.checkpoint.interval.ms; 0: 60 s
 	CleanerBackoff         time.Duration // log.cleaner.backoff.ms; 0: 15 s
 	CleanerBufferBytes     int64         // log.cleaner.dedupe.buffer.size; 0: 16 MiB
-	FileDeleteDelay        time.Duration // file.delete.delay.ms; 0: 60 s
 	SyncWorkers            int           // logs synced at the same time; 0: 4
 	OpenFiles              int           // files kept open that nobody is using; 0: 512
 
@@ -57,6 +56,8 @@ type Manager struct {
 	mu      sync.Mutex
 	slots   map[commitlog.TopicPartition]*slot
 	deletes []pendingDelete
+
+	deleted chan struct{} // receives when deletes has grown
 }
 
 // slot is the place of one partition, open or not to be opened.
@@ -90,7 +91,6 @@ func OpenManager(cfg ManagerConfig) (*Manager, error) {
 		{&cfg.RetentionCheckInterval, 5 * time.Minute},
 		{&cfg.CheckpointInterval, time.Minute},
 		{&cfg.CleanerBackoff, 15 * time.Second},
-		{&cfg.FileDeleteDelay, time.Minute},
 	} {
 		if *d.v <= 0 {
 			*d.v = d.def
@@ -111,6 +111,7 @@ func OpenManager(cfg ManagerConfig) (*Manager, error) {
 		metrics: newMetrics(cfg.Registerer),
 		cfg:     cfg, dir: dir, files: commitlog.NewFileCache(cfg.OpenFiles), syncer: commitlog.NewSyncer(cfg.SyncWorkers),
 		cleaner: commitlog.NewCleaner(cfg.CleanerBufferBytes), logger: cfg.Logger, slots: make(map[commitlog.TopicPartition]*slot),
+		deleted: make(chan struct{}, 1),
 	}
 	m.syncer.Observe = func(took time.Duration) { m.metrics.syncSeconds.Observe(took.Seconds()) }
 	return m, nil
@@ -209,7 +210,7 @@ func (m *Manager) open(tp commitlog.TopicPartition, id [16]byte, s Settings) (*P
 	path := m.dir.Path(tp)
 	if m.foreign(tp, id) {
 		m.logger.Info("directory of a deleted topic moved aside", "topic", tp.Topic, "partition", tp.Index)
-		if err := m.moveAside(tp); err != nil {
+		if err := m.moveAside(tp, s.FileDeleteDelay); err != nil {
 			return nil, err
 		}
 	}
@@ -267,7 +268,7 @@ func (m *Manager) all() map[commitlog.TopicPartition]*Partition {
 	return all
 }
 
-// Delete closes the partition and deletes its directory; the files go after FileDeleteDelay. It is durable on return.
+// Delete closes the partition and deletes its directory; the files go after its FileDeleteDelay. It is durable on return.
 // No such partition is no error.
 func (m *Manager) Delete(topic string, index int32) error {
 	tp := commitlog.TopicPartition{Topic: topic, Index: index}
@@ -283,20 +284,26 @@ func (m *Manager) remove(tp commitlog.TopicPartition, sl *slot) error {
 	sl.p, sl.err = nil, nil
 	m.mu.Unlock()
 	var err error
+	delay := DefaultSettings().FileDeleteDelay
 	if p != nil {
+		delay = p.settings.Load().FileDeleteDelay
 		err = p.drop()
 	}
-	return errors.Join(err, m.moveAside(tp))
+	return errors.Join(err, m.moveAside(tp, delay))
 }
 
-func (m *Manager) moveAside(tp commitlog.TopicPartition) error {
+func (m *Manager) moveAside(tp commitlog.TopicPartition, delay time.Duration) error {
 	m.marking.Lock()
 	defer m.marking.Unlock()
 	path, err := m.dir.Remove(tp)
 	if path != "" {
 		m.mu.Lock()
-		m.deletes = append(m.deletes, pendingDelete{path, m.cfg.Clock().Add(m.cfg.FileDeleteDelay)})
+		m.deletes = append(m.deletes, pendingDelete{path, m.cfg.Clock().Add(delay)})
 		m.mu.Unlock()
+		select {
+		case m.deleted <- struct{}{}:
+		default: // it will look at this one too
+		}
 	}
 	return err
 }

@@ -208,3 +208,54 @@ func TestRunAcknowledges(t *testing.T) {
 		}
 	})
 }
+
+func TestFilesOfADeletedPartitionStayForFileDeleteDelay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fs := vfs.NewMem()
+		m := mustManage(t, fs)
+		ctx, cancel := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() {
+			if err := m.Run(ctx); err != nil {
+				t.Error(err)
+			}
+		})
+		directories := func() (n int) {
+			entries, err := fs.ReadDir("/data")
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, e := range entries {
+				if e.Dir {
+					n++
+				}
+			}
+			return n
+		}
+		s := partition.DefaultSettings()
+		for topic, delay := range map[string]time.Duration{"soon": 100 * time.Millisecond, "later": time.Minute} {
+			s.FileDeleteDelay = delay
+			if _, err := m.Ensure(topic, [16]byte{1}, 0, s); err != nil {
+				t.Fatal(err)
+			}
+			if err := m.Delete(topic, 0); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, step := range []struct {
+			wait time.Duration
+			want int
+		}{{99 * time.Millisecond, 2}, {2 * time.Millisecond, 1}, {59 * time.Second, 1}, {time.Second, 0}} {
+			time.Sleep(step.wait) // in the bubble
+			synctest.Wait()
+			if got := directories(); got != step.want {
+				t.Errorf("%v later %d directories are left, want %d", step.wait, got, step.want)
+			}
+		}
+		cancel()
+		running.Wait()
+		if err := m.Close(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}

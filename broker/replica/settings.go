@@ -25,6 +25,7 @@ func Settings(c metadata.TopicConfig) partition.Settings {
 	s.LogAppendTime = c.LogAppendTime
 	s.TimestampBefore, s.TimestampAfter = c.TimestampBeforeMax, c.TimestampAfterMax
 	s.Compression = codec(c.CompressionType)
+	s.FileDeleteDelay = c.FileDeleteDelay
 	if c.FlushSet {
 		s.FlushMessages, s.FlushInterval = c.FlushMessages, c.FlushInterval
 	}
