@@ -257,7 +257,7 @@ func (c *Controller) update(ctx context.Context, u quorum.Update) error {
 		c.tip = c.image
 	}
 	if u.CompactionDue {
-		c.cfg.Quorum.Compact(ctx, max(c.image.Index(), 1), c.image.Snapshot())
+		c.cfg.Quorum.Compact(ctx, u.Applied, c.image.Snapshot())
 	}
 	if u.Role != nil {
 		if err := c.changeRole(ctx, *u.Role); err != nil {

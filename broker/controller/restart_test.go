@@ -14,7 +14,7 @@ import (
 func TestRestart(t *testing.T) {
 	c, q := cluster(t, 2)
 	create(t, c, topic("a"))
-	q.updates <- quorum.Update{CompactionDue: true}
+	q.updates <- quorum.Update{CompactionDue: true, Applied: c.Image().Index()}
 	await(t, func() bool { q.mu.Lock(); defer q.mu.Unlock(); return q.snap.Index > 0 })
 
 	again := newFakeQuorum()

@@ -12,16 +12,18 @@ import (
 	"millrace/broker/internal/vfs"
 )
 
-// Config opens one voter. ID, Voters and Dir are required.
+// Config opens one member. ID and Dir are required.
 type Config struct {
-	// ID is this voter's id, above 0. It must never be used again with an empty disk.
+	// ID is this member's id, above 0. It must never be used again with an empty disk.
 	ID uint64
-	// Voters are the ids of the first voters, equal on all of them. They count only when Dir is empty.
-	Voters []uint64
-	// Dir holds everything of the voter.
+	// Voters are the ids of the first voters, equal on all of them that have any, and Genesis is the state they begin with. They
+	// count only when Dir is empty. Without Voters an empty member waits for a leader to bring it everything.
+	Voters  []uint64
+	Genesis []byte
+	// Dir holds everything of the member.
 	Dir string
 	FS  vfs.FS // nil: the operating system
-	// Transport reaches the other voters; nil for a single one.
+	// Transport reaches the other members; nil for one that is alone.
 	Transport Transport
 
 	// TickInterval is raft's unit of time. An election begins after 10 to 20 ticks without a leader. 0: 100 ms.
@@ -73,7 +75,7 @@ func (c Config) withDefaults() (Config, error) {
 		return c, errors.New("quorum: voter id 0 is reserved")
 	case c.Dir == "":
 		return c, errors.New("quorum: no directory")
-	case len(c.Voters) > 1 && c.Transport == nil:
+	case len(c.Voters) != 1 && c.Transport == nil:
 		return c, fmt.Errorf("quorum: %d voters need a transport", len(c.Voters))
 	}
 	return c, nil

@@ -13,7 +13,7 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// Node is one voter. Run is its goroutine; the other methods may be called from any goroutine.
+// Node is one member, voter or learner. Run is its goroutine; the other methods may be called from any goroutine.
 type Node struct {
 	cfg     Config
 	storage *storage
@@ -22,16 +22,19 @@ type Node struct {
 	proposals   chan proposal
 	messages    chan *pb.Message
 	compactions chan compaction
+	tasks       chan func() // run by Run, for what is asked seldom
 	updates     chan Update
 	done        chan struct{} // closed when Run returns
 
-	role atomic.Pointer[Role]
+	role    atomic.Pointer[Role]
+	members atomic.Pointer[Members]
 
 	// pending is what updates has not taken yet. It shares its bytes with the entries raft keeps anyway.
 	pending []Update
-	// voters are fixed until voters can be changed; applied is the newest index in pending or beyond.
-	voters  []uint64
+	// applied is the newest index in pending or beyond.
 	applied uint64
+	// changed: members is not reported yet.
+	changed bool
 	// asked is true between CompactionDue and the call of Compact.
 	asked bool
 }
@@ -56,7 +59,7 @@ const (
 	noSpaceRetry = 500 * time.Millisecond
 )
 
-// Open reads the voter's directory, or makes it that of a new voter. Call Run, or Close.
+// Open reads the member's directory, or makes it that of a new one. Call Run, or Close.
 func Open(cfg Config) (*Node, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -73,15 +76,13 @@ func Open(cfg Config) (*Node, error) {
 	n := &Node{
 		cfg: cfg, storage: s,
 		proposals: make(chan proposal), messages: make(chan *pb.Message, messageQueue),
-		compactions: make(chan compaction), updates: make(chan Update), done: make(chan struct{}),
-		voters: conf.GetVoters(), applied: s.snapshot,
+		compactions: make(chan compaction), tasks: make(chan func()), updates: make(chan Update), done: make(chan struct{}),
+		applied: s.snapshot,
 	}
-	if !slices.Contains(n.voters, cfg.ID) {
-		return nil, errors.Join(fmt.Errorf("quorum: %s belongs to a quorum of voters %v, this is voter %d; was the node id changed?", cfg.Dir, n.voters, cfg.ID), s.log.Close())
+	if err := n.checkMembers(membersOf(conf)); err != nil {
+		return nil, errors.Join(err, s.log.Close())
 	}
-	if len(n.voters) > 1 && cfg.Transport == nil {
-		return nil, errors.Join(fmt.Errorf("quorum: %s belongs to a quorum of %d voters, which needs a transport", cfg.Dir, len(n.voters)), s.log.Close())
-	}
+	n.setMembers(conf)
 	n.role.Store(&Role{Self: cfg.ID})
 	n.raft, err = raft.NewRawNode(&raft.Config{
 		ID: cfg.ID, ElectionTick: electionTicks, HeartbeatTick: 1, Storage: s, Applied: s.snapshot,
@@ -100,9 +101,6 @@ func (n *Node) Updates() <-chan Update { return n.updates }
 
 // Role is this node's present part.
 func (n *Node) Role() Role { return *n.role.Load() }
-
-// Voters are the ids of the voters.
-func (n *Node) Voters() []uint64 { return slices.Clone(n.voters) }
 
 // Propose appends entries in order, atomically each, if this node leads term. A nil error means that they are in this
 // node's log to be: they come out of Updates in this order with Term == term, or a Role update says that the
@@ -167,8 +165,9 @@ func (n *Node) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("quorum: first snapshot: %w", err)
 	}
-	n.push(Update{Snapshot: exported(snap)})
-	if slices.Equal(n.voters, []uint64{n.cfg.ID}) {
+	n.changed = false
+	n.push(Update{Snapshot: exported(snap), Members: n.members.Load()})
+	if slices.Equal(n.members.Load().Voters, []uint64{n.cfg.ID}) {
 		// Nobody else could lead: do not wait for a timeout.
 		if err := n.raft.Campaign(); err != nil {
 			return fmt.Errorf("quorum: campaign: %w", err)
@@ -204,6 +203,8 @@ func (n *Node) Run(ctx context.Context) (err error) {
 			if err := n.compact(c); err != nil {
 				return err
 			}
+		case f := <-n.tasks:
+			f()
 		}
 	}
 }
@@ -246,6 +247,9 @@ func (n *Node) advance(ctx context.Context) error {
 			return err
 		}
 		n.send(rd.Messages)
+		if err := n.applyMembers(rd); err != nil {
+			return err
+		}
 		n.report(rd)
 		n.raft.Advance(rd)
 	}
@@ -270,6 +274,9 @@ func (n *Node) save(ctx context.Context, rd raft.Ready) error {
 
 func (n *Node) send(messages []*pb.Message) {
 	for _, m := range messages {
+		if n.cfg.Transport == nil {
+			continue // to a member that is only just being added
+		}
 		b, err := proto.Marshal(m)
 		if err != nil {
 			n.cfg.Logger.Error("raft message not sent", "to", m.GetTo(), "err", err)
@@ -289,7 +296,6 @@ func (n *Node) report(rd raft.Ready) {
 	if !raft.IsEmptySnap(rd.Snapshot) {
 		u.Snapshot = exported(rd.Snapshot)
 		n.applied = u.Snapshot.Index
-		n.voters = rd.Snapshot.GetMetadata().GetConfState().GetVoters()
 	}
 	ownEntry := false // an entry of the present term: nothing older is missing
 	status := n.raft.BasicStatus()
@@ -308,14 +314,17 @@ func (n *Node) report(rd raft.Ready) {
 		n.role.Store(&is)
 		u.Role = &is
 	}
-	if !n.asked && n.storage.compactionDue(n.applied) {
-		u.CompactionDue, n.asked = true, true
-	}
 	n.push(u)
 }
 
 func (n *Node) push(u Update) {
-	if u.Snapshot != nil || len(u.Entries) > 0 || u.Role != nil || u.CompactionDue {
+	if n.changed {
+		u.Members, n.changed = n.members.Load(), false
+	}
+	if !n.asked && n.storage.compactionDue(n.applied) {
+		u.CompactionDue, u.Applied, n.asked = true, n.applied, true
+	}
+	if u.Snapshot != nil || len(u.Entries) > 0 || u.Role != nil || u.Members != nil || u.CompactionDue {
 		n.pending = append(n.pending, u)
 	}
 }
@@ -332,6 +341,7 @@ func (n *Node) compact(c compaction) error {
 		}
 		return err
 	}
+	n.push(Update{}) // another one may be due: see setConf
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 
 	"go.etcd.io/raft/v3"
 	pb "go.etcd.io/raft/v3/raftpb"
@@ -28,6 +29,38 @@ type storage struct {
 	// snapshot is the index of the newest snapshot on disk, bytes the size of the entries above it.
 	snapshot uint64
 	bytes    int
+	// confs are the members since that snapshot, in log order: a snapshot names those of its own index.
+	confs []confAt
+}
+
+// confAt is who the members are from an index on.
+type confAt struct {
+	index uint64
+	conf  *pb.ConfState
+}
+
+// setConf notes a change of members, which the next snapshot must have before it can bring a new one up to date.
+func (s *storage) setConf(index uint64, conf *pb.ConfState) {
+	s.confs = append(s.confs, confAt{index, conf})
+}
+
+// conf is who the members are at an index at or above the newest snapshot.
+func (s *storage) conf(index uint64) *pb.ConfState {
+	conf := s.confs[0].conf
+	for _, c := range s.confs {
+		if c.index <= index {
+			conf = c.conf
+		}
+	}
+	return conf
+}
+
+// Snapshot is raft's source of what it sends to members that lack entries.
+func (s *storage) Snapshot() (*pb.Snapshot, error) {
+	if len(s.confs) > 1 {
+		return nil, raft.ErrSnapshotTemporarilyUnavailable // a new member would not find itself in it
+	}
+	return s.MemoryStorage.Snapshot()
 }
 
 // openStorage reads what the voter had when it stopped; an empty directory becomes that of a new voter.
@@ -43,7 +76,7 @@ func openStorage(cfg Config) (*storage, error) {
 	if err != nil {
 		return nil, err
 	}
-	if snap == nil {
+	if snap == nil && len(cfg.Voters) > 0 {
 		if snap, err = s.bootstrap(); err != nil {
 			return nil, err
 		}
@@ -68,10 +101,7 @@ func openStorage(cfg Config) (*storage, error) {
 
 // bootstrap writes the first snapshot. All first voters write the same one, which stands for an entry they agreed on.
 func (s *storage) bootstrap() (*pb.Snapshot, error) {
-	if len(s.cfg.Voters) == 0 {
-		return nil, fmt.Errorf("quorum: %s is empty and no voters are given", s.cfg.Dir)
-	}
-	snap := &pb.Snapshot{Metadata: &pb.SnapshotMetadata{
+	snap := &pb.Snapshot{Data: s.cfg.Genesis, Metadata: &pb.SnapshotMetadata{
 		Index: new(uint64(1)), Term: new(uint64(1)), ConfState: &pb.ConfState{Voters: s.cfg.Voters},
 	}}
 	if err := writeSnapshot(s.cfg.FS, s.cfg.Dir, snap); err != nil {
@@ -82,10 +112,13 @@ func (s *storage) bootstrap() (*pb.Snapshot, error) {
 
 func (s *storage) load(snap *pb.Snapshot) error {
 	index, term := snap.GetMetadata().GetIndex(), snap.GetMetadata().GetTerm()
-	if err := s.ApplySnapshot(snap); err != nil {
-		return fmt.Errorf("quorum: load snapshot %d: %w", index, err)
+	if snap != nil {
+		if err := s.ApplySnapshot(snap); err != nil {
+			return fmt.Errorf("quorum: load snapshot %d: %w", index, err)
+		}
 	}
 	s.snapshot = index
+	s.confs = []confAt{{index, snap.GetMetadata().GetConfState()}}
 	follows, err := s.logFollows(index, term)
 	if err != nil {
 		return err
@@ -170,6 +203,7 @@ func (s *storage) install(snap *pb.Snapshot) error {
 		return err
 	}
 	s.snapshot, s.bytes = index, 0
+	s.confs = []confAt{{index, snap.GetMetadata().GetConfState()}}
 	return s.ApplySnapshot(snap)
 }
 
@@ -240,7 +274,8 @@ func (s *storage) append(entries []*pb.Entry) error {
 
 // compact replaces the entries up to index by a snapshot of the state there, but for the last few.
 func (s *storage) compact(index uint64, data []byte) error {
-	snap, err := s.CreateSnapshot(index, nil, data)
+	conf := s.conf(index)
+	snap, err := s.CreateSnapshot(index, conf, data)
 	if errors.Is(err, raft.ErrSnapOutOfDate) {
 		return nil // a newer one was installed meanwhile
 	}
@@ -251,6 +286,7 @@ func (s *storage) compact(index uint64, data []byte) error {
 		return fmt.Errorf("quorum: write snapshot %d: %w", index, err)
 	}
 	s.snapshot, s.bytes = index, 0
+	s.confs = append([]confAt{{index, conf}}, slices.DeleteFunc(s.confs, func(c confAt) bool { return c.index <= index })...)
 	if err := s.setSynced(s.log.Durable()); err != nil {
 		return err
 	}
@@ -269,5 +305,5 @@ func (s *storage) compact(index uint64, data []byte) error {
 
 // compactionDue reports whether the entries above the last snapshot passed a bound.
 func (s *storage) compactionDue(applied uint64) bool {
-	return applied > s.snapshot && (applied-s.snapshot >= uint64(s.cfg.CompactEntries) || s.bytes >= s.cfg.CompactBytes)
+	return applied > s.snapshot && (len(s.confs) > 1 || applied-s.snapshot >= uint64(s.cfg.CompactEntries) || s.bytes >= s.cfg.CompactBytes)
 }

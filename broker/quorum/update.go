@@ -1,5 +1,7 @@
 package quorum
 
+import "slices"
+
 // Update is what a node learned, in log order: first Snapshot, then Entries, then Role.
 type Update struct {
 	// Snapshot, if not nil, replaces all state. A node's first update is the snapshot it has on disk.
@@ -7,8 +9,19 @@ type Update struct {
 	Entries  []Entry
 	// Role, if not nil, is this node's new part in the quorum.
 	Role *Role
-	// CompactionDue asks for a call of Compact after the entries were applied.
+	// Members, if not nil, is who the members are now.
+	Members *Members
+	// CompactionDue asks for a call of Compact with the state after the entries were applied, which is that at index Applied.
 	CompactionDue bool
+	Applied       uint64
+}
+
+// Members are the ids that have a copy of the log, sorted. Voters decide, learners follow.
+type Members struct{ Voters, Learners []uint64 }
+
+// Has reports whether id is a member.
+func (m Members) Has(id uint64) bool {
+	return slices.Contains(m.Voters, id) || slices.Contains(m.Learners, id)
 }
 
 // Entry is one committed proposal. Data must not be changed.
