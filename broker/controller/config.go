@@ -21,6 +21,9 @@ type Config struct {
 	NumPartitions int32
 	// ReplicationFactor is default.replication.factor. 0: 1.
 	ReplicationFactor int16
+	// Static are the broker's own values for topic configs: min.insync.replicas and unclean.leader.election.enable of topics that
+	// set none. They must be the same on all nodes.
+	Static map[string]string
 	// Features are finalized when the cluster is made.
 	Features map[string]int16
 

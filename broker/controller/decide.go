@@ -14,6 +14,7 @@ type decider struct {
 	partitions  int32
 	replication int16
 	rand        io.Reader
+	static      map[string]string // the broker's own values for topic configs, which elections go by
 }
 
 func refuse(kind error, format string, args ...any) error {
@@ -33,20 +34,6 @@ func repeated[T any, K comparable](items []T, key func(T) K) map[K]bool {
 		}
 	}
 	return twice
-}
-
-// place assigns count partitions, numbered from first, round robin over the live brokers. seed moves the start, so that
-// the first partitions of many topics do not all land on one broker.
-func place(live []*metadata.Broker, first, count int32, replication int16, seed int) [][]metadata.BrokerID {
-	out := make([][]metadata.BrokerID, count)
-	for i := range out {
-		replicas := make([]metadata.BrokerID, replication)
-		for r := range replicas {
-			replicas[r] = live[(seed+int(first)+i+r)%len(live)].ID
-		}
-		out[i] = replicas
-	}
-	return out
 }
 
 // checkReplicas checks one manual assignment; width is the number of replicas it must have, 0 for any.
