@@ -28,6 +28,8 @@ type Plugin struct {
 	// Converter is the class of the key and value converter that suits a connector's records, where nobody has chosen one:
 	// neither the connector's configuration nor the worker's. Empty: the worker's default.
 	Converter string
+	// HeaderConverter is the same for headers.
+	HeaderConverter string
 	// TaskClass is the task.class of a connector's task configurations.
 	TaskClass string
 

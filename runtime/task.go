@@ -223,9 +223,13 @@ func (b *taskBuilder) pipeline(reporters ...pipeline.Reporter) (*pipeline.Pipeli
 		key = PluginConfig{Class: b.plugin.Converter}
 		value = key
 	}
+	header := b.h.cfg.HeaderConverter
+	if b.h.cfg.Properties["header.converter"] == "" && b.plugin.HeaderConverter != "" {
+		header = PluginConfig{Class: b.plugin.HeaderConverter}
+	}
 	p, err := pipeline.New(pipeline.Config{
 		Connector: b.c.Name, Task: b.id, Config: b.config, Registry: b.h.registry,
-		Key: worker(key), Value: worker(value), Header: worker(b.h.cfg.HeaderConverter),
+		Key: worker(key), Value: worker(value), Header: worker(header),
 		Reporters: reporters, Counts: b.h.metrics.pipeline(b.taskID()), Logger: b.t.log,
 	})
 	if err != nil {

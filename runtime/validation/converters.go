@@ -25,6 +25,9 @@ func (c *check) converterKeys(keys []connectors.ConfigKey) {
 	if c.config.AnyConverter && c.connector.Converter != "" {
 		byDefault["key.converter"], byDefault["value.converter"] = c.connector.Converter, c.connector.Converter
 	}
+	if c.config.AnyHeaderConverter && c.connector.HeaderConverter != "" {
+		byDefault["header.converter"] = c.connector.HeaderConverter
+	}
 	for _, conv := range converters {
 		class := byDefault[conv.key]
 		if given, ok := c.set[conv.key]; ok {

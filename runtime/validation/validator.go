@@ -18,6 +18,8 @@ type Config struct {
 	KeyConverter, ValueConverter, HeaderConverter string
 	// AnyConverter says that nobody has chosen the first two: those that a connector's plugin names go first.
 	AnyConverter bool
+	// AnyHeaderConverter says the same of the header converter.
+	AnyHeaderConverter bool
 	// GroupID is the group of the workers; sinks may not consume in it. Standalone workers have none.
 	GroupID string
 	// OverridePolicy is connector.client.config.override.policy: All (also when empty), None, Principal or Allowlist, or Connect's class
@@ -53,10 +55,12 @@ func ForWorker(c runtime.Config, registry *plugins.Registry) (*Validator, error)
 		ValueConverter:  c.ValueConverter.Class,
 		HeaderConverter: c.HeaderConverter.Class,
 		AnyConverter:    c.AnyConverter,
-		GroupID:         c.GroupID,
-		OverridePolicy:  c.Values.String("connector.client.config.override.policy"),
-		Allowlist:       c.Values.List("connector.client.config.override.allowlist"),
-		TopicCreation:   c.TopicCreation,
+
+		AnyHeaderConverter: c.Properties["header.converter"] == "",
+		GroupID:            c.GroupID,
+		OverridePolicy:     c.Values.String("connector.client.config.override.policy"),
+		Allowlist:          c.Values.List("connector.client.config.override.allowlist"),
+		TopicCreation:      c.TopicCreation,
 	}, registry)
 }
 
