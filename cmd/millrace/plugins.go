@@ -7,26 +7,30 @@ import (
 	"millrace/connectors"
 	"millrace/connectors/activemq"
 	"millrace/connectors/file"
+	"millrace/connectors/mirror"
 	"millrace/connectors/mqtt"
 	"millrace/connectors/nats"
 	"millrace/connectors/tools"
 	"millrace/plugins"
+	"millrace/plugins/clients"
 	"millrace/plugins/converters"
 	"millrace/plugins/converters/avro"
 	"millrace/plugins/converters/jsonschema"
 	"millrace/plugins/converters/protobuf"
 	"millrace/plugins/external"
+	"millrace/plugins/javaregex"
 	"millrace/plugins/transforms"
+	"millrace/runtime"
 )
 
 // wrapSource is nil in every build but that of the crash test's self-test.
 var wrapSource func(connectors.Plugin) connectors.Plugin
 
-// builtIn returns a registry of everything that is compiled in.
-func builtIn() (*plugins.Registry, error) {
+// builtIn returns a registry of everything that is compiled in, for a worker.
+func builtIn(worker runtime.Config) (*plugins.Registry, error) {
 	registry := plugins.New()
 	for _, list := range [][]connectors.Plugin{
-		file.Plugins(), activemq.Plugins(), mqtt.Plugins(), nats.Plugins(), tools.Plugins(), converters.Plugins(), transforms.Plugins(),
+		file.Plugins(), activemq.Plugins(), mqtt.Plugins(), nats.Plugins(), mirror.Plugins(mirrors(worker)), tools.Plugins(), converters.Plugins(), transforms.Plugins(),
 		avro.Plugins(), jsonschema.Plugins(), protobuf.Plugins(),
 	} {
 		if wrapSource != nil {
@@ -59,5 +63,21 @@ func addExternal(ctx context.Context, all *services, registry *plugins.Registry,
 		if err := registry.Add(p); err != nil {
 			log.Error("plugin left out", "class", p.Class, "err", err)
 		}
+	}
+}
+
+// mirrors makes clients of Kafka with the worker's mapping of settings; a cluster that is not named is the log that the worker uses.
+func mirrors(worker runtime.Config) mirror.Environment {
+	return mirror.Environment{
+		Clients: clients.Config{
+			Bootstrap: worker.Bootstrap, Dialer: worker.Dialer, Options: worker.Client, Worker: worker.Properties, Log: worker.Log.With("plugin", "mirror"),
+		},
+		Regex: func(pattern string) (func(string) bool, error) {
+			r, err := javaregex.Compile(pattern)
+			if err != nil {
+				return nil, err
+			}
+			return r.MatchWhole, nil
+		},
 	}
 }

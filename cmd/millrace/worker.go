@@ -205,7 +205,7 @@ func startBroker(ctx context.Context, all *services, cfg *broker.Config, log *sl
 }
 
 func startWorker(ctx context.Context, all *services, c *workerConfig, levels *loggers.Registry, metrics *prometheus.Registry) (*runtime.Runtime, *rest.Server, error) {
-	registry, err := builtIn()
+	registry, err := builtIn(c.runtime)
 	if err != nil {
 		return nil, nil, err
 	}
