@@ -64,7 +64,7 @@ func New(cfg Config) (*Controller, error) {
 	}
 	c := &Controller{
 		cfg:      cfg,
-		decider:  decider{partitions: cfg.NumPartitions, replication: cfg.ReplicationFactor, rand: cfg.Rand},
+		decider:  decider{partitions: cfg.NumPartitions, replication: cfg.ReplicationFactor, rand: cfg.Rand, static: cfg.Static},
 		commands: make(chan *command),
 		done:     make(chan struct{}),
 		image:    metadata.NewImage(),
