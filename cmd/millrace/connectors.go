@@ -4,24 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"os"
 	"slices"
 	"strconv"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"millrace/cmd/internal/restclient"
 )
-
-// restFlags are the flags of all commands that talk to a Connect worker.
-type restFlags struct {
-	url     string
-	timeout time.Duration
-	out     output
-}
-
-const defaultURL = "http://127.0.0.1:8083"
 
 func newConnectors() *cobra.Command {
 	f := &restFlags{}
@@ -30,30 +19,10 @@ func newConnectors() *cobra.Command {
 		Example: "  millrace connectors create -f connector.json\n  millrace connectors status",
 		Aliases: []string{"connector", "c"},
 	}
-	fallback := defaultURL
-	if v := os.Getenv("MILLRACE_URL"); v != "" {
-		fallback = v
-	}
-	cmd.PersistentFlags().StringVarP(&f.url, "url", "u", fallback, "`address` of the worker's REST API (or MILLRACE_URL)")
-	cmd.PersistentFlags().DurationVar(&f.timeout, "timeout", 90*time.Second, "how long to wait for the worker")
-	f.out.register(cmd)
+	f.register(cmd)
 	return family(cmd, newConnectorsList(f), newConnectorsCreate(f), newConnectorsApply(f), newConnectorsGet(f), newConnectorsStatus(f),
 		newConnectorsPause(f), newConnectorsResume(f), newConnectorsStop(f), newConnectorsRestart(f), newConnectorsDelete(f),
 		newConnectorsValidate(f), newConnectorsOffsets(f))
-}
-
-func (f *restFlags) client() *restclient.Client {
-	return &restclient.Client{URL: f.url, HTTP: &http.Client{Timeout: f.timeout}}
-}
-
-// connectorNames completes names of connectors, if the worker answers quickly.
-func (f *restFlags) connectorNames(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-	var names []string
-	quick := restFlags{url: f.url, timeout: completionTimeout}
-	if err := quick.client().Get(cmd.Context(), "/connectors", &names); err != nil {
-		return nil, cobra.ShellCompDirectiveError
-	}
-	return names, cobra.ShellCompDirectiveNoFileComp
 }
 
 // status is what the commands show of GET /connectors/{name}/status.

@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -71,9 +73,14 @@ func classify(err error) *failure {
 	var unreachable *restclient.ConnectionError
 	var kafka *kerr.Error
 	switch {
+	case errors.As(err, new(*tls.CertificateVerificationError)):
+		f.code, f.fix = exitEnvironment, "trust the worker's authority with --cacert FILE, and name the worker as its certificate does"
 	case errors.As(err, &unreachable):
 		f.code, f.fix = exitEnvironment, "start one with: millrace standalone, or name another with --url"
 	case errors.As(err, &answer):
+		if answer.Status == http.StatusUnauthorized {
+			f.fix = "give --user NAME:PASSWORD, or set MILLRACE_USER"
+		}
 		f.code = map[int]int{400: exitUsage, 404: exitNotFound, 409: exitConflict}[answer.Status]
 		if f.code == 0 {
 			f.code = exitFailed

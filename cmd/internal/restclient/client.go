@@ -11,10 +11,11 @@ import (
 	"strings"
 )
 
-// A Client calls one worker. HTTP is http.DefaultClient when nil.
+// A Client calls one worker. HTTP is http.DefaultClient when nil. User and Password are sent if there is a User.
 type Client struct {
-	URL  string
-	HTTP *http.Client
+	URL            string
+	User, Password string
+	HTTP           *http.Client
 }
 
 // An Error is an answer with a status of 400 or more.
@@ -32,10 +33,17 @@ type ConnectionError struct {
 }
 
 func (e *ConnectionError) Error() string {
-	return fmt.Sprintf("no worker answers at %s: %v", e.URL, e.Err)
+	return fmt.Sprintf("no worker answers at %s: %v", withoutPassword(e.URL), e.Err)
 }
 
 func (e *ConnectionError) Unwrap() error { return e.Err }
+
+func withoutPassword(address string) string {
+	if u, err := url.Parse(address); err == nil {
+		return u.Redacted()
+	}
+	return address
+}
 
 // Path joins elements to a path of the API, each escaped.
 func Path(elements ...string) string {
@@ -71,6 +79,9 @@ func (c *Client) Do(ctx context.Context, method, path string, body any) (json.Ra
 		req.Header.Set("Content-Type", "application/json")
 	}
 	req.Header.Set("Accept", "application/json")
+	if c.User != "" {
+		req.SetBasicAuth(c.User, c.Password)
+	}
 	client := c.HTTP
 	if client == nil {
 		client = http.DefaultClient
@@ -108,6 +119,9 @@ func refusal(resp *http.Response, answer []byte) error {
 	}
 	if err := json.Unmarshal(answer, &body); err != nil || body.Message == "" {
 		body.Message = "the worker answered " + resp.Status
+		if text := strings.TrimSpace(string(answer)); text != "" && len(text) < 200 && !strings.ContainsAny(text, "<{") {
+			body.Message += ": " + text
+		}
 	}
 	return &Error{Status: resp.StatusCode, Message: body.Message}
 }
