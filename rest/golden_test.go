@@ -23,6 +23,7 @@ import (
 	"millrace/broker/brokertest"
 	"millrace/connectors"
 	"millrace/connectors/file"
+	"millrace/connectors/mirror"
 	"millrace/connectors/tools"
 	"millrace/plugins"
 	"millrace/plugins/converters"
@@ -188,7 +189,7 @@ func startWorker(t *testing.T, s *scenario) *player {
 	levels := loggers.New(slog.NewTextHandler(io.Discard, nil), slog.LevelWarn)
 	cfg.Log = levels.Named(loggers.Root)
 	registry := plugins.New()
-	for _, list := range [][]connectors.Plugin{file.Plugins(), tools.Plugins(), converters.Plugins(), transforms.Plugins()} {
+	for _, list := range [][]connectors.Plugin{file.Plugins(), mirror.Plugins(mirror.Environment{}), tools.Plugins(), converters.Plugins(), transforms.Plugins()} {
 		if err := registry.Add(list...); err != nil {
 			t.Fatal(err)
 		}
