@@ -1,5 +1,5 @@
 # make run and make test are all that is needed; the rest are their parts.
-.PHONY: run build test check peers crash-test crash-test-short kill-test bench bench-short start-time fuzz-short clean
+.PHONY: run build test check docs peers crash-test crash-test-short kill-test bench bench-short start-time fuzz-short clean
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 REVISION := $(shell git rev-parse HEAD 2>/dev/null)
@@ -24,6 +24,10 @@ check:
 	@long=$$(wc -l $$(git ls-files '*.go') | awk '$$1 > 600 && $$2 != "total" && $$2 !~ /\.pb\.go$$/'); test -z "$$long" || { echo "above 600 lines: $$long"; exit 1; }
 	go vet ./...
 	@if command -v staticcheck >/dev/null; then staticcheck ./...; else echo 'staticcheck is not installed: skipped'; fi
+
+# The reference in cmd/docs, from the definitions of keys and routes.
+docs:
+	go test ./cmd/millrace -count=1 -run '^TestDocs$$' -docs
 
 # More than 100,000 records and 20 kills for each flow.
 crash-test:

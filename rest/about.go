@@ -81,7 +81,8 @@ type (
 	levelBody struct {
 		Level string `json:"level"`
 	}
-	topicsBody struct {
+	openDocument map[string]any
+	topicsBody   struct {
 		Topics []string `json:"topics"`
 	}
 	// namesOrExpanded is []string or map[string]expandedBody.

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/gin-gonic/gin"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"millrace/connectors"
 	"millrace/runtime"
@@ -20,6 +21,12 @@ func (s *Server) getOpenAPI(c *gin.Context) {
 		return
 	}
 	s.answer(c, http.StatusOK, describe(s.mainRoutes(), info.Version, s.users != nil))
+}
+
+// OpenAPI returns the document of all routes that a worker may have, admin routes and metrics too.
+func OpenAPI(version string) map[string]any {
+	all := &Server{metrics: prometheus.NewRegistry()}
+	return describe(all.mainRoutes(), version, false)
 }
 
 // describe returns the OpenAPI document of routes.

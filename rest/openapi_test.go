@@ -112,4 +112,3 @@ func sample(body any) any {
 	}
 	return v
 }
-

@@ -36,7 +36,7 @@ func (s *Server) routes() []route {
 		{http.MethodGet, "/", s.getRoot, does("Version of the worker and id of the Kafka cluster.").answers(200, runtime.ServerInfo{})},
 		{http.MethodGet, "/health", s.getHealth, does("Whether the worker is ready: healthy (200), starting (503) or unhealthy (500).").
 			answers(200, runtime.WorkerStatus{}).answers(503, runtime.WorkerStatus{}).answers(500, runtime.WorkerStatus{})},
-		{http.MethodGet, "/openapi.json", s.getOpenAPI, does("This API, described as OpenAPI 3.").answers(200, map[string]any{})},
+		{http.MethodGet, "/openapi.json", s.getOpenAPI, does("This API, described as OpenAPI 3.").answers(200, openDocument{})},
 
 		{http.MethodGet, "/connectors", s.getConnectors, does("Names of all connectors; with expand an object of what was asked for, by name.").
 			param(queryParameter{name: "expand", doc: "what to show of each connector; may be given more than once", values: []string{"info", "status"}, list: true}).answers(200, namesOrExpanded{})},
@@ -89,6 +89,6 @@ func (s *Server) adminRoutes() []route {
 		{http.MethodGet, loggers, s.getLoggers, does("Loggers whose level was set, and root.").answers(200, map[string]runtime.LoggerLevel{})},
 		{http.MethodGet, loggers + "/:logger", s.getLogger, does("Level of a logger.").answers(200, runtime.LoggerLevel{}).fails(404)},
 		{http.MethodPut, loggers + "/:logger", s.setLogger, does("Sets the level of a logger and of those below it; answers their names (200), for the whole cluster nothing (204).").
-			param(queryParameter{name: "scope", doc: "worker (default): this one; cluster: all", values: []string{"worker", "cluster"}}).takes(levelBody{}).answers(200, []string{}).answers(204, nil).fails(400, 404)},
+			param(queryParameter{name: "scope", doc: "which workers; this one unless it is cluster", values: []string{"worker", "cluster"}}).takes(levelBody{}).answers(200, []string{}).answers(204, nil).fails(400, 404)},
 	}
 }

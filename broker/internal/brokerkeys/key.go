@@ -114,3 +114,26 @@ func distance(a, b string, limit int) int {
 	}
 	return row[len(b)]
 }
+
+// TypeName is the type as Kafka's documentation calls it, in capitals.
+func (k Key) TypeName() string {
+	switch k.Type {
+	case metadata.TypeBoolean:
+		return "BOOLEAN"
+	case metadata.TypeInt:
+		return "INT"
+	case metadata.TypeLong:
+		return "LONG"
+	case metadata.TypeDouble:
+		return "DOUBLE"
+	case metadata.TypeList:
+		return "LIST"
+	case TypeShort:
+		return "SHORT"
+	case TypeClass:
+		return "CLASS"
+	case TypePassword:
+		return "PASSWORD"
+	}
+	return "STRING"
+}
