@@ -39,6 +39,7 @@ config="\"name\":\"$name\",\"connector.class\":\"$class\",\"tasks.max\":\"1\",\"
 
 call GET / 200
 call GET /health 200
+call GET /openapi.json 200
 call GET /connector-plugins 200
 call GET '/connector-plugins?connectorsOnly=false' 200
 call GET /connector-plugins/$class/config 200
@@ -79,6 +80,10 @@ call GET /admin/loggers 200
 call GET /admin/loggers/root 200
 call PUT /admin/loggers/root 200 '{"level":"INFO"}'
 call GET /metrics 200
+
+# What workers ask each other needs their signature.
+call POST /connectors/$name/tasks 400 '[]'
+call PUT /connectors/$name/fence 400
 
 call DELETE /connectors/$name 204
 call GET /connectors/$name 404
