@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -15,11 +16,14 @@ func newRoot() *cobra.Command {
   millrace consume orders --from-beginning`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Version:       version,
 	}
-	root.SetVersionTemplate(versionLine())
-	root.SetHelpTemplate(helpTemplate)
-	root.SetUsageTemplate(usageTemplate)
+	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) {
+		_, _ = fmt.Fprint(cmd.OutOrStdout(), help(cmd)) // nothing is lost with help that nobody reads
+	})
+	root.SetUsageFunc(func(cmd *cobra.Command) error {
+		_, err := fmt.Fprint(cmd.OutOrStderr(), usage(cmd))
+		return err
+	})
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &failure{code: exitUsage, err: err, fix: "see: " + cmd.CommandPath() + " --help"}
 	})
@@ -33,7 +37,17 @@ func newRoot() *cobra.Command {
 		root.AddCommand(c)
 	}
 	root.AddCommand(newVersion())
-	return family(root)
+	family(root)
+	asked := root.Flags().BoolP("version", "v", false, "show the version")
+	run := root.RunE
+	root.RunE = func(cmd *cobra.Command, args []string) error {
+		if *asked {
+			_, err := fmt.Fprint(cmd.OutOrStdout(), versionLine())
+			return err
+		}
+		return run(cmd, args)
+	}
+	return root
 }
 
 // family makes a command that only has subcommands: alone it shows its help, with an unknown word it says so.
@@ -53,28 +67,3 @@ func family(cmd *cobra.Command, children ...*cobra.Command) *cobra.Command {
 	}
 	return cmd
 }
-
-const helpTemplate = `{{.Short}}
-
-{{if .HasExample}}Examples:
-{{.Example}}
-
-{{end}}{{if .Long}}{{.Long | trimTrailingWhitespaces}}
-
-{{end}}{{.UsageString}}`
-
-const usageTemplate = `Usage:
-  {{if .HasAvailableSubCommands}}{{.CommandPath}} [command]{{else}}{{.UseLine}}{{end}}
-{{if .HasAvailableSubCommands}}{{$cmds := .Commands}}{{range $group := .Groups}}
-{{.Title}}{{range $cmds}}{{if and (eq .GroupID $group.ID) .IsAvailableCommand}}
-  {{rpad .Name .NamePadding}} {{.Short}}{{end}}{{end}}
-{{end}}
-{{if .Groups}}Other:{{else}}Commands:{{end}}{{range $cmds}}{{if and (eq .GroupID "") (or .IsAvailableCommand (eq .Name "help"))}}
-  {{rpad .Name .NamePadding}} {{.Short}}{{end}}{{end}}
-{{end}}{{if .HasAvailableLocalFlags}}
-Flags:
-{{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}
-{{end}}{{if .HasAvailableInheritedFlags}}
-Flags of all {{.Parent.Name}} commands:
-{{.InheritedFlags.FlagUsages | trimTrailingWhitespaces}}
-{{end}}`
