@@ -12,6 +12,7 @@ import (
 // without prefix; group.id, max.poll.records and allow.auto.create.topics are for the task to read.
 func (c Config) Consumer(clientID string, props map[string]string) ([]kgo.Opt, error) {
 	s, opts := c.beginReading(clientID, props)
+	opts = append(opts, kgo.DisableAutoCommit())
 	opts = append(opts, membership(s)...)
 	s.accept("group.id")
 	return opts, c.end("consumer", s, props)
@@ -29,7 +30,6 @@ func (c Config) beginReading(clientID string, props map[string]string) (*setting
 	s, opts := c.begin(clientID, props)
 	opts = append(opts,
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
-		kgo.DisableAutoCommit(),
 		kgo.FetchMaxWait(500*time.Millisecond),
 	)
 	opts = append(opts, reading(s)...)
