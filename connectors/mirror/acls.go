@@ -37,37 +37,71 @@ func copiedRules(resources []kmsg.DescribeACLsResponseResource, replicated func(
 
 // syncACLs copies access rules. A cluster that has none is no failure; that is said once.
 func (c *sourceConnector) syncACLs(ctx context.Context) error {
-	req := kmsg.NewPtrDescribeACLsRequest()
-	req.ResourceType, req.ResourcePatternType = kmsg.ACLResourceTypeTopic, kmsg.ACLResourcePatternTypeAny
-	req.Operation, req.PermissionType = kmsg.ACLOperationAny, kmsg.ACLPermissionTypeAny
-	resp, err := req.RequestWith(ctx, c.from.raw)
-	if err == nil {
-		err = kerr.ErrorForCode(resp.ErrorCode)
-	}
+	resources, err := c.rules(ctx)
 	if c.withoutRules(err, c.s.source) {
 		return nil
 	} else if err != nil {
 		return fmt.Errorf("describe access rules of %s: %w", c.s.source, err)
 	}
-	rules := copiedRules(resp.Resources, c.replicates, func(t string) string { return c.s.policy.remote(c.s.source, t) })
+	rules := copiedRules(resources, c.replicates, func(t string) string { return c.s.policy.remote(c.s.source, t) })
 	if len(rules) == 0 {
 		return nil
 	}
-	create := kmsg.NewPtrCreateACLsRequest()
-	create.Creations = rules
-	created, err := create.RequestWith(ctx, c.to.raw)
+	if err = c.createRules(ctx, rules); c.withoutRules(err, c.s.target) {
+		return nil
+	}
+	return err
+}
+
+// rules are the source's access rules of topics.
+func (c *sourceConnector) rules(ctx context.Context) ([]kmsg.DescribeACLsResponseResource, error) {
+	req := kmsg.NewPtrDescribeACLsRequest()
+	req.ResourceType, req.ResourcePatternType = kmsg.ACLResourceTypeTopic, kmsg.ACLResourcePatternTypeAny
+	req.Operation, req.PermissionType = kmsg.ACLOperationAny, kmsg.ACLPermissionTypeAny
+	if err := understood(ctx, c.from, req); err != nil {
+		return nil, err
+	}
+	resp, err := req.RequestWith(ctx, c.from.raw)
+	if err != nil {
+		return nil, err
+	}
+	return resp.Resources, kerr.ErrorForCode(resp.ErrorCode)
+}
+
+func (c *sourceConnector) createRules(ctx context.Context, rules []kmsg.CreateACLsRequestCreation) error {
+	req := kmsg.NewPtrCreateACLsRequest()
+	req.Creations = rules
+	if err := understood(ctx, c.to, req); err != nil {
+		return err
+	}
+	resp, err := req.RequestWith(ctx, c.to.raw)
 	if err != nil {
 		return fmt.Errorf("create access rules in %s: %w", c.s.target, err)
 	}
-	for i, r := range created.Results {
-		code := kerr.ErrorForCode(r.ErrorCode)
-		if c.withoutRules(code, c.s.target) {
-			return nil
-		} else if code != nil && i < len(rules) {
+	for i, r := range resp.Results {
+		if code := kerr.ErrorForCode(r.ErrorCode); code != nil && i < len(rules) {
 			err = errors.Join(err, fmt.Errorf("create access rule of topic %s: %w", rules[i].ResourceName, code))
 		}
 	}
 	return err
+}
+
+// understood returns kerr.UnsupportedVersion if no broker of a cluster knows a request.
+func understood(ctx context.Context, admin *client, req kmsg.Request) error {
+	brokers, err := admin.ApiVersions(ctx)
+	if err != nil {
+		return err
+	}
+	for _, b := range brokers {
+		if _, known := b.KeyMaxVersion(req.Key()); known {
+			return nil
+		}
+		err = b.Err
+	}
+	if err != nil {
+		return err
+	}
+	return kerr.UnsupportedVersion
 }
 
 // withoutRules reports whether an error says that a cluster knows no access rules.
