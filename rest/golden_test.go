@@ -27,6 +27,9 @@ import (
 	"millrace/connectors/tools"
 	"millrace/plugins"
 	"millrace/plugins/converters"
+	"millrace/plugins/converters/avro"
+	"millrace/plugins/converters/jsonschema"
+	"millrace/plugins/converters/protobuf"
 	"millrace/plugins/transforms"
 	"millrace/rest"
 	"millrace/runtime"
@@ -189,7 +192,10 @@ func startWorker(t *testing.T, s *scenario) *player {
 	levels := loggers.New(slog.NewTextHandler(io.Discard, nil), slog.LevelWarn)
 	cfg.Log = levels.Named(loggers.Root)
 	registry := plugins.New()
-	for _, list := range [][]connectors.Plugin{file.Plugins(), mirror.Plugins(mirror.Environment{}), tools.Plugins(), converters.Plugins(), transforms.Plugins()} {
+	for _, list := range [][]connectors.Plugin{
+		file.Plugins(), mirror.Plugins(mirror.Environment{}), tools.Plugins(), transforms.Plugins(),
+		converters.Plugins(), avro.Plugins(), jsonschema.Plugins(), protobuf.Plugins(),
+	} {
 		if err := registry.Add(list...); err != nil {
 			t.Fatal(err)
 		}
