@@ -23,6 +23,8 @@ const (
 //	<side>.cluster.    bootstrap.servers, security.protocol, sasl.*, ssl.*
 //	<kind>.            any
 //	<side>.<kind>.     any
+//
+// Those after <kind>.override. are for the worker's clients.
 func (s *settings) props(at side, kind string) map[string]string {
 	props := make(map[string]string)
 	for k, v := range s.raw {
@@ -32,7 +34,8 @@ func (s *settings) props(at side, kind string) map[string]string {
 	}
 	for _, prefix := range []string{kind + ".", string(at) + "." + kind + "."} {
 		for k, v := range s.raw {
-			if name, ok := strings.CutPrefix(k, prefix); ok && k != keyPollTimeout && k != keyAdminTimeout {
+			name, ok := strings.CutPrefix(k, prefix)
+			if ok && k != keyPollTimeout && k != keyAdminTimeout && !strings.HasPrefix(name, "override.") {
 				props[name] = v
 			}
 		}

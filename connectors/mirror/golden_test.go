@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"millrace/connectors"
 )
@@ -334,6 +335,75 @@ func numbers(m map[string]any) map[string]any {
 		}
 	}
 	return m
+}
+
+func TestInRuns(t *testing.T) {
+	letters := []string{"a", "b", "c", "d", "e", "f", "g"}
+	for n, want := range map[int]string{1: "[abcdefg]", 2: "[abcd efg]", 3: "[abc de fg]", 4: "[ab cd ef g]", 9: "[a b c d e f g]"} {
+		var got []string
+		for _, run := range inRuns(letters, n) {
+			got = append(got, strings.Join(run, ""))
+		}
+		if fmt.Sprint(got) != want {
+			t.Errorf("%d runs are %v, want %s", n, got, want)
+		}
+	}
+}
+
+func TestCopiedRules(t *testing.T) {
+	const topic, group = kmsg.ACLResourceTypeTopic, kmsg.ACLResourceTypeGroup
+	const literal, prefixed = kmsg.ACLResourcePatternTypeLiteral, kmsg.ACLResourcePatternTypePrefixed
+	const allow, deny = kmsg.ACLPermissionTypeAllow, kmsg.ACLPermissionTypeDeny
+	resource := func(kind kmsg.ACLResourceType, name string, pattern kmsg.ACLResourcePatternType, p kmsg.ACLPermissionType, ops ...kmsg.ACLOperation) kmsg.DescribeACLsResponseResource {
+		r := kmsg.DescribeACLsResponseResource{ResourceType: kind, ResourceName: name, ResourcePatternType: pattern}
+		for _, op := range ops {
+			r.ACLs = append(r.ACLs, kmsg.DescribeACLsResponseResourceACL{Principal: "User:a", Host: "*", Operation: op, PermissionType: p})
+		}
+		return r
+	}
+	rules := copiedRules([]kmsg.DescribeACLsResponseResource{
+		resource(topic, "t", literal, allow, kmsg.ACLOperationRead, kmsg.ACLOperationWrite, kmsg.ACLOperationAll),
+		resource(topic, "t", literal, deny, kmsg.ACLOperationWrite, kmsg.ACLOperationAll),
+		resource(topic, "t", prefixed, allow, kmsg.ACLOperationRead),
+		resource(topic, "other", literal, allow, kmsg.ACLOperationRead),
+		resource(group, "t", literal, allow, kmsg.ACLOperationRead),
+	}, func(topic string) bool { return topic == "t" }, func(topic string) string { return "a." + topic })
+	var got []string
+	for _, r := range rules {
+		got = append(got, fmt.Sprint(r.ResourceName, " ", r.PermissionType, " ", r.Operation))
+	}
+	want := []string{"a.t ALLOW READ", "a.t ALLOW READ", "a.t DENY WRITE", "a.t DENY ALL"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("rules (-want +got):\n%s", diff)
+	}
+}
+
+func TestClientSettings(t *testing.T) {
+	s, err := read(sourceRead, map[string]string{
+		keyName: "m", keySourceAlias: "a", keyTaskIndex: "2", keyAdminTimeout: "1000", keyPollTimeout: "5",
+		"source.cluster.bootstrap.servers": "s:1", "source.cluster.sasl.mechanism": "PLAIN", "source.cluster.fetch.max.bytes": "1", "source.cluster.alias2": "x",
+		"target.cluster.bootstrap.servers": "t:1", "consumer.fetch.max.bytes": "2", "source.consumer.fetch.max.bytes": "3", "target.consumer.fetch.max.bytes": "4",
+		"consumer.client.id": "mine", "admin.retries": "7", "producer.override.linger.ms": "5", "producer.linger.ms": "6",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		at   side
+		kind string
+		id   string
+		want map[string]string
+	}{
+		{theSource, "consumer", "mine|a->target|m-2|x", map[string]string{"bootstrap.servers": "s:1", "sasl.mechanism": "PLAIN", "fetch.max.bytes": "3"}},
+		{theTarget, "consumer", "mine|a->target|m-2|x", map[string]string{"bootstrap.servers": "t:1", "fetch.max.bytes": "4"}},
+		{theTarget, "producer", "a->target|m-2|x", map[string]string{"bootstrap.servers": "t:1", "linger.ms": "6"}},
+		{theSource, "admin", "a->target|m-2|x", map[string]string{"bootstrap.servers": "s:1", "sasl.mechanism": "PLAIN", "retries": "7"}},
+	} {
+		id, props, err := s.prepare(c.at, c.kind, "x")
+		if diff := cmp.Diff(c.want, props); diff != "" || id != c.id || err != nil {
+			t.Errorf("%s %s: id %s, error %v, settings (-want +got):\n%s", c.at, c.kind, id, err, diff)
+		}
+	}
 }
 
 func FuzzReaders(f *testing.F) {

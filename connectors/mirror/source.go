@@ -77,7 +77,7 @@ func (c *sourceConnector) Start(ctx connectors.ConnectorContext, config map[stri
 				select {
 				case <-c.looked:
 				case <-ctx.Done():
-					return nil
+					return ctx.Err()
 				}
 				return job(ctx)
 			})

@@ -91,10 +91,13 @@ func (t *sourceTask) Start(ctx context.Context, tc connectors.SourceTaskContext,
 	fresh := 0
 	for i, m := range order {
 		at := reset
-		if offset, ok := offsets[i]["offset"].(int64); ok && offset >= 0 {
-			at = kgo.NewOffset().At(offset + 1)
-		} else {
+		switch offset := offsets[i]["offset"].(type) {
+		case int64:
+			at = kgo.NewOffset().At(max(offset, -1) + 1)
+		case nil:
 			fresh++
+		default:
+			return fmt.Errorf("stored offset of %s: %v is no whole number; alter or delete it", m.topicPartition, offset)
 		}
 		if from[m.topic] == nil {
 			from[m.topic] = make(map[int32]kgo.Offset)

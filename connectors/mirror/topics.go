@@ -1,7 +1,6 @@
 package mirror
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -72,13 +71,10 @@ func roundRobin(list []topicPartition, n int) [][]topicPartition {
 
 // inRuns divides a list into at most n runs of nearly the same length.
 func inRuns(list []string, n int) [][]string {
-	n = min(n, len(list))
-	runs := make([][]string, n)
+	runs := make([][]string, min(n, len(list)))
 	for i := range runs {
-		size := len(list) / n
-		if i < len(list)%n {
-			size++
-		}
+		// What does not divide goes to the first runs.
+		size := (len(list) + len(runs) - i - 1) / (len(runs) - i)
 		runs[i], list = list[:size], list[size:]
 	}
 	return runs
@@ -180,8 +176,4 @@ func createInternal(ctx context.Context, admin *client, log connectors.Logger, s
 		return nil
 	}
 	return err
-}
-
-func comparePartitions(a, b topicPartition) int {
-	return cmp.Or(cmp.Compare(a.topic, b.topic), cmp.Compare(a.partition, b.partition))
 }
