@@ -49,6 +49,7 @@ type leading struct {
 	wanted  *ISRChange // asked for, not answered
 	refused bool       // the last answer to wanted was a refusal, and copies of the request may still be under way
 	asks    int        // how often wanted was sent
+	quiet   time.Time  // after a refusal: until when nothing is asked for
 }
 
 // follower is what a leader knows of another replica.
@@ -141,7 +142,7 @@ func (l *leading) highWatermark(hw, own int64, minISR int, maxLag time.Duration,
 
 // change returns the ISR to ask the controller for, nil if none or if an answer is awaited.
 func (l *leading) change(hw, end int64, maxLag time.Duration, now time.Time) *ISRChange {
-	if l.wanted != nil {
+	if l.wanted != nil || now.Before(l.quiet) {
 		return nil
 	}
 	next := []Member{{l.Self, -1}}
@@ -166,16 +167,21 @@ func (l *leading) change(hw, end int64, maxLag time.Duration, now time.Time) *IS
 // refuse takes in that the controller will not have the wanted ISR. If the request was sent more than once, a copy may still be on
 // its way and take effect when it gets there, so its members count until the ISR as it is has been confirmed under a
 // new partition epoch, which ends all copies.
-func (l *leading) refuse() {
+func (l *leading) refuse(now time.Time) {
 	if l.wanted == nil {
 		return
 	}
+	l.quiet = now.Add(quietAfterRefusal)
 	if l.asks <= 1 {
 		l.wanted = nil
 		return
 	}
 	l.refused = true
 }
+
+// quietAfterRefusal is how long a leader waits before it asks the controller again for what it would not have: by then the
+// metadata says why.
+const quietAfterRefusal = time.Second
 
 // request is what to send for the wanted ISR: itself, or the present ISR once it was refused.
 func (l *leading) request() *ISRChange {

@@ -21,6 +21,9 @@ func (p *Partition) Lead(m Leadership) error {
 	case p.following && m.LeaderEpoch == current && p.placed:
 		return fmt.Errorf("leader epoch %d is led by another broker: %w", m.LeaderEpoch, ErrFencedLeaderEpoch)
 	}
+	if m.LeaderEpoch == current && p.placed && m.PartitionEpoch < p.lead.PartitionEpoch {
+		return nil // an answer overtaken by newer metadata
+	}
 	if err := p.log.BeginEpoch(m.LeaderEpoch); err != nil {
 		return err
 	}
@@ -195,10 +198,35 @@ func (p *Partition) ISRRequest() *ISRChange {
 func (p *Partition) ISRRefused(partitionEpoch int32) {
 	p.mu.Lock()
 	if !p.following && p.lead.PartitionEpoch == partitionEpoch {
-		p.lead.refuse()
+		p.lead.refuse(p.clock())
 	}
 	p.mu.Unlock()
 	p.reached(p.log.Offsets())
+}
+
+// ISRTaken takes in that the controller made the change: the ISR is this one under partitionEpoch. It is no news if newer
+// metadata was faster.
+func (p *Partition) ISRTaken(leaderEpoch, partitionEpoch int32, isr []int32) {
+	p.mu.Lock()
+	if p.following || leaderEpoch != p.leaderEpoch.Load() || partitionEpoch <= p.lead.PartitionEpoch {
+		p.mu.Unlock()
+		return
+	}
+	next := p.lead.Leadership
+	next.PartitionEpoch, next.ISR = partitionEpoch, isr
+	p.lead.lead(next, p.lead.epochStart, p.clock())
+	short := p.checkISRLocked()
+	p.mu.Unlock()
+	answer(short, ErrNotEnoughReplicasAfterAppend)
+	p.reached(p.log.Offsets())
+	p.announce()
+}
+
+// ISRPending says whether a change is asked for and not decided.
+func (p *Partition) ISRPending() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.lead.wanted != nil
 }
 
 // ISR is what the leader goes by: the metadata's, nil for followers.
@@ -206,6 +234,13 @@ func (p *Partition) ISR() []int32 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.lead.ISR
+}
+
+// Members counts the replicas and the in-sync ones that a leader knows of; 0 for followers.
+func (p *Partition) Members() (replicas, inSync int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.lead.Replicas), len(p.lead.ISR)
 }
 
 // Position is where a follower fetches: the end of its log, and the leader epoch of the last record in it or begun at the end.

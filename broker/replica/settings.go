@@ -24,6 +24,7 @@ func Settings(c metadata.TopicConfig) partition.Settings {
 	s.MaxMessageBytes = c.MaxMessageBytes
 	s.LogAppendTime = c.LogAppendTime
 	s.TimestampBefore, s.TimestampAfter = c.TimestampBeforeMax, c.TimestampAfterMax
+	s.MinInSyncReplicas = c.MinInSyncReplicas
 	s.Compression = codec(c.CompressionType)
 	s.FileDeleteDelay = c.FileDeleteDelay
 	if c.FlushSet {
