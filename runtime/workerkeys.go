@@ -63,6 +63,8 @@ func commonKeys() []connectors.ConfigKey {
 		key("offset.flush.interval.ms", long, 60000, low, "How often offsets of tasks are committed."),
 		key("offset.flush.timeout.ms", long, 5000, low, "How long a commit of offsets may take before it is tried again later."),
 		key("plugin.path", list, nil, low, "Folders of out-of-process plugins.", check(connectors.DistinctList(false, true))),
+		key("file.allowed.paths", list, []string{}, low, "Files, and folders with all below them, that file connectors may touch; links are followed first. "+
+			"Empty: all while the REST API listens on the loopback address only, otherwise none."),
 		key("plugin.discovery", text, "hybrid_warn", low, "Java only: how plugins are found.",
 			check(connectors.CaseInsensitiveIn("only_scan", "hybrid_warn", "hybrid_fail", "service_load"))),
 		key("config.providers", list, []string{}, low, "Names of config providers.", check(connectors.DistinctList(true, false))),

@@ -30,7 +30,7 @@ var wrapSource func(connectors.Plugin) connectors.Plugin
 func builtIn(worker runtime.Config) (*plugins.Registry, error) {
 	registry := plugins.New()
 	for _, list := range [][]connectors.Plugin{
-		file.Plugins(), activemq.Plugins(), mqtt.Plugins(), nats.Plugins(), mirror.Plugins(mirrors(worker)), tools.Plugins(), converters.Plugins(), transforms.Plugins(),
+		file.Limited(allowedFiles(worker)), activemq.Plugins(), mqtt.Plugins(), nats.Plugins(), mirror.Plugins(mirrors(worker)), tools.Plugins(), converters.Plugins(), transforms.Plugins(),
 		avro.Plugins(), jsonschema.Plugins(), protobuf.Plugins(),
 	} {
 		if wrapSource != nil {

@@ -55,11 +55,7 @@ func configure(s *settings.Settings, log *slog.Logger) (*workerConfig, error) {
 	}
 	c.rest, err = rest.ParseConfig(props)
 	errs = append(errs, c.explain(err))
-	for path := range strings.SplitSeq(props["plugin.path"], ",") {
-		if path = strings.TrimSpace(path); path != "" {
-			c.pluginPath = append(c.pluginPath, path)
-		}
-	}
+	c.pluginPath = commaList(props["plugin.path"])
 	// As in Connect, an unknown key alone stops nobody: it may be meant for another part of a Connect installation.
 	var unknown []error
 	for _, w := range c.runtime.Warnings {

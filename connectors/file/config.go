@@ -43,7 +43,10 @@ var sinkDef = sync.OnceValue(func() *connectors.ConfigDef {
 })
 
 // Plugins returns the descriptors of the source and the sink.
-func Plugins() []connectors.Plugin {
+func Plugins() []connectors.Plugin { return Limited(nil) }
+
+// Limited returns them for a worker whose connectors touch only what is allowed.
+func Limited(allowed Allowed) []connectors.Plugin {
 	return []connectors.Plugin{
 		{
 			Kind:      connectors.KindSource,
@@ -51,7 +54,7 @@ func Plugins() []connectors.Plugin {
 			Version:   version,
 			Config:    sourceDef(),
 			TaskClass: "org.apache.kafka.connect.file.FileStreamSourceTask",
-			NewSource: func() connectors.Source { return new(source) },
+			NewSource: func() connectors.Source { return &source{allowed: allowed} },
 		},
 		{
 			Kind:      connectors.KindSink,
@@ -59,7 +62,7 @@ func Plugins() []connectors.Plugin {
 			Version:   version,
 			Config:    sinkDef(),
 			TaskClass: "org.apache.kafka.connect.file.FileStreamSinkTask",
-			NewSink:   func() connectors.Sink { return new(sink) },
+			NewSink:   func() connectors.Sink { return &sink{allowed: allowed} },
 		},
 	}
 }

@@ -18,9 +18,10 @@ import (
 //
 // Invariant: position + bytes of s.chunk + s.n is where f is read next.
 type follower struct {
-	path string
-	log  connectors.Logger
-	s    splitter
+	path    string
+	allowed Allowed
+	log     connectors.Logger
+	s       splitter
 
 	f        *os.File
 	stream   bool  // not a regular file: no positions, no rotation
@@ -37,8 +38,8 @@ type tail struct {
 	end  int64
 }
 
-func newFollower(path string, position int64, log connectors.Logger) *follower {
-	return &follower{path: path, position: position, log: log.With("file", path)}
+func newFollower(path string, position int64, allowed Allowed, log connectors.Logger) *follower {
+	return &follower{path: path, allowed: allowed, position: position, log: log.With("file", path)}
 }
 
 func (l *follower) next() (string, int64, bool) {
@@ -100,6 +101,9 @@ func (l *follower) step(d time.Duration) (bool, error) {
 
 // open opens the file where reading goes on; opened is false while there is none.
 func (l *follower) open() (opened bool, err error) {
+	if err := l.allowed.check(l.path); err != nil { // again: what is at the path may be another file now
+		return false, err
+	}
 	f, err := openFile(l.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		if !l.missing {

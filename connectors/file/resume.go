@@ -68,7 +68,11 @@ func (l *follower) rotated(current fs.FileInfo) (*os.File, error) {
 		if err != nil || os.SameFile(info, current) || info.Size() < l.position || !info.ModTime().After(youngest) {
 			continue
 		}
-		f, err := openFile(filepath.Join(dir, e.Name()))
+		path := filepath.Join(dir, e.Name())
+		if l.allowed.check(path) != nil {
+			continue
+		}
+		f, err := openFile(path)
 		if err != nil {
 			continue
 		}

@@ -10,15 +10,23 @@ import (
 )
 
 // sink is the sink connector: all tasks append to the same file.
-type sink struct{ config map[string]string }
+type sink struct {
+	allowed Allowed
+	config  map[string]string
+}
 
 var (
 	_ connectors.Sink              = (*sink)(nil)
+	_ connectors.ConfigValidator   = (*sink)(nil)
 	_ connectors.SinkOffsetAlterer = (*sink)(nil)
 )
 
 func (s *sink) Start(_ connectors.ConnectorContext, config map[string]string) error {
-	if _, err := sinkDef().Parse(connectors.Raw(config)); err != nil {
+	values, err := sinkDef().Parse(connectors.Raw(config))
+	if err != nil {
+		return err
+	}
+	if err := s.allowed.check(values.String(keyFile)); err != nil {
 		return err
 	}
 	s.config = config
@@ -33,9 +41,14 @@ func (s *sink) TaskConfigs(maxTasks int) ([]map[string]string, error) {
 	return configs, nil
 }
 
-func (s *sink) NewTask() connectors.SinkTask { return new(sinkTask) }
+func (s *sink) NewTask() connectors.SinkTask { return &sinkTask{allowed: s.allowed} }
 
 func (s *sink) Stop() error { return nil }
+
+// ValidateConfig refuses files that are not allowed.
+func (s *sink) ValidateConfig(config map[string]string, values []*connectors.ConfigValue) {
+	s.allowed.checkConfig(config, values)
+}
 
 // AlterOffsets has nothing to do: the file holds no offsets.
 func (s *sink) AlterOffsets(map[string]string, map[connectors.TopicPartition]*int64) (bool, error) {
@@ -47,11 +60,12 @@ const writeSize = 256 << 10
 
 // sinkTask appends lines. What is written by one call are whole lines, so that tasks do not split each other's.
 type sinkTask struct {
-	log    connectors.Logger
-	f      *os.File
-	stdout bool
-	buf    []byte
-	dirty  bool // written since the last sync
+	allowed Allowed
+	log     connectors.Logger
+	f       *os.File
+	stdout  bool
+	buf     []byte
+	dirty   bool // written since the last sync
 }
 
 var _ connectors.SinkTask = (*sinkTask)(nil)
@@ -66,6 +80,9 @@ func (t *sinkTask) Start(_ context.Context, tc connectors.SinkTaskContext, confi
 	if path == "" {
 		t.f, t.stdout = os.Stdout, true
 		return nil
+	}
+	if err := t.allowed.check(path); err != nil {
+		return err
 	}
 	if t.f, err = os.OpenFile(path, os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o644); errors.Is(err, os.ErrPermission) {
 		t.f, err = os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)

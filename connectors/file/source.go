@@ -10,11 +10,15 @@ import (
 )
 
 // source is the source connector: one task, whatever tasks.max says.
-type source struct{ config map[string]string }
+type source struct {
+	allowed Allowed
+	config  map[string]string
+}
 
 var (
 	_ connectors.Source               = (*source)(nil)
 	_ connectors.OffsetAlterer        = (*source)(nil)
+	_ connectors.ConfigValidator      = (*source)(nil)
 	_ connectors.ExactlyOnceSupporter = (*source)(nil)
 )
 
@@ -24,6 +28,9 @@ func (s *source) Start(ctx connectors.ConnectorContext, config map[string]string
 		return err
 	}
 	from := values.String(keyFile)
+	if err := s.allowed.check(from); err != nil {
+		return err
+	}
 	if from == "" {
 		from = "standard input"
 	}
@@ -36,9 +43,14 @@ func (s *source) TaskConfigs(int) ([]map[string]string, error) {
 	return []map[string]string{s.config}, nil
 }
 
-func (s *source) NewTask() connectors.SourceTask { return new(sourceTask) }
+func (s *source) NewTask() connectors.SourceTask { return &sourceTask{allowed: s.allowed} }
 
 func (s *source) Stop() error { return nil }
+
+// ValidateConfig refuses files that are not allowed.
+func (s *source) ValidateConfig(config map[string]string, values []*connectors.ConfigValue) {
+	s.allowed.checkConfig(config, values)
+}
 
 // ExactlyOnceSupport is given for a file, which has positions, and not for standard input.
 func (s *source) ExactlyOnceSupport(config map[string]string) (connectors.ExactlyOnceSupport, error) {
@@ -117,6 +129,7 @@ type lineReader interface {
 
 // sourceTask reads one file.
 type sourceTask struct {
+	allowed   Allowed
 	topic     string
 	batchSize int
 	partition *connectors.SourcePartition // nil for standard input
@@ -148,7 +161,7 @@ func (t *sourceTask) Start(ctx context.Context, tc connectors.SourceTaskContext,
 			return fmt.Errorf("stored offset of %s: %w", path, err)
 		}
 	}
-	t.lines = newFollower(path, start, tc.Logger())
+	t.lines = newFollower(path, start, t.allowed, tc.Logger())
 	return nil
 }
 
