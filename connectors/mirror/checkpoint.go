@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
-	"sync"
 
 	"millrace/connectors"
 )
@@ -14,19 +12,10 @@ import (
 // A checkpointConnector is MirrorCheckpoint: it finds the groups of the source that read replicated topics, and divides them among
 // tasks.
 type checkpointConnector struct {
-	env     Environment
-	context connectors.ConnectorContext
-	log     connectors.Logger
-
-	s              *settings
+	connector
 	topics, groups filter
 	emits          bool
-	from, to       *client
-	jobs           *jobs
-
-	mu     sync.Mutex
-	known  []string
-	looked chan struct{} // closed after the first look at the source
+	followed       *finds[string]
 }
 
 var (
@@ -36,9 +25,8 @@ var (
 )
 
 func (c *checkpointConnector) Start(ctx connectors.ConnectorContext, config map[string]string) (err error) {
-	c.context, c.log = ctx, ctx.Logger()
-	c.known, c.looked, c.jobs = nil, make(chan struct{}), nil
-	if c.s, err = read(checkpointRead, config); err != nil || !c.s.Bool(keyEnabled) {
+	c.followed = newFinds[string]()
+	if err = c.begin(ctx, checkpointRead, config); err != nil || !c.s.Bool(keyEnabled) {
 		return err
 	}
 	if config[keyEmitSyncs] == "false" {
@@ -59,29 +47,13 @@ func (c *checkpointConnector) Start(ctx connectors.ConnectorContext, config map[
 	if err != nil {
 		return err
 	}
-	if c.from, err = c.env.admin(c.s, theSource, "checkpoint-source-admin"); err != nil {
+	if err = c.open("checkpoint", theSource, theTarget); err != nil {
 		return err
 	}
-	if c.to, err = c.env.admin(c.s, theTarget, "checkpoint-target-admin"); err != nil {
-		c.from.Close()
-		return err
-	}
-	c.jobs = newJobs(c.log, c.s.adminTimeout())
 	c.jobs.every(0, 0, "create the checkpoints topic", func(jobCtx context.Context) error {
 		return createInternal(jobCtx, c.to, c.log, c.s, c.s.policy.checkpointsTopic(c.s.source), keyCheckpointsReplication)
 	})
 	c.jobs.every(0, refresh, "refresh groups", c.refresh)
-	return nil
-}
-
-// Stop may follow a failed Start.
-func (c *checkpointConnector) Stop() error {
-	if c.jobs != nil {
-		c.jobs.stop()
-		c.from.Close()
-		c.to.Close()
-		c.jobs = nil
-	}
 	return nil
 }
 
@@ -105,9 +77,9 @@ func (c *checkpointConnector) refresh(ctx context.Context) error {
 	if len(candidates) > 0 {
 		offsets := c.from.FetchManyOffsets(ctx, candidates...)
 		for _, group := range candidates {
-			found, ok := offsets[group]
-			if !ok || found.Err != nil {
-				err = errors.Join(err, fmt.Errorf("offsets of group %s: %w", group, errors.Join(found.Err)))
+			found := offsets[group]
+			if found.Err != nil {
+				err = errors.Join(err, fmt.Errorf("offsets of group %s: %w", group, found.Err))
 				continue
 			}
 			for topic := range found.Fetched {
@@ -121,26 +93,11 @@ func (c *checkpointConnector) refresh(ctx context.Context) error {
 	if err != nil {
 		return err // a group that is only away for a moment stays
 	}
-	c.found(groups)
-	return nil
-}
-
-func (c *checkpointConnector) found(groups []string) {
-	c.mu.Lock()
-	same := slices.Equal(c.known, groups)
-	c.known = groups
-	first := false
-	select {
-	case <-c.looked:
-	default:
-		first = true
-		close(c.looked)
-	}
-	c.mu.Unlock()
-	if !same || first {
+	if c.followed.put(groups) {
 		c.log.Info("found groups to follow", "groups", len(groups))
 		c.context.RequestTaskReconfiguration()
 	}
+	return nil
 }
 
 // TaskConfigs divides the groups into runs, as Kafka does.
@@ -148,13 +105,12 @@ func (c *checkpointConnector) TaskConfigs(maxTasks int) ([]map[string]string, er
 	if !c.s.Bool(keyEnabled) || !c.emits {
 		return nil, nil
 	}
-	if err := awaitLook(c.looked, c.s.source, "groups"); err != nil {
+	found, err := c.followed.await("groups of cluster " + c.s.source)
+	if err != nil {
 		return nil, err
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	var configs []map[string]string
-	for i, groups := range inRuns(c.known, maxTasks) {
+	for i, groups := range inRuns(found, maxTasks) {
 		configs = append(configs, c.s.task(i, keyTaskGroups, groups))
 	}
 	return configs, nil

@@ -215,9 +215,9 @@ func (t *checkpointTask) Poll(ctx context.Context) ([]connectors.SourceRecord, e
 	now := time.Now().UnixMilli()
 	offsets := t.from.FetchManyOffsets(adminCtx, t.groups...)
 	for _, group := range t.groups {
-		found, ok := offsets[group]
-		if !ok || found.Err != nil {
-			err = errors.Join(err, fmt.Errorf("offsets of group %s in %s: %w", group, t.s.source, errors.Join(found.Err)))
+		found := offsets[group]
+		if found.Err != nil {
+			err = errors.Join(err, fmt.Errorf("offsets of group %s in %s: %w", group, t.s.source, found.Err))
 			continue
 		}
 		for _, c := range t.checkpoints(group, found.Fetched) {

@@ -13,9 +13,10 @@
 //
 //   - config.go, securitykeys.go, settings.go: keys, and reading them; clients.go, environment.go: clients of the two clusters
 //   - policy.go, filter.go: which topics and groups, and their names
+//   - connector.go, schedule.go: what the connectors have in common; work at intervals
 //   - source.go, topics.go, topicconfigs.go, acls.go: MirrorSource's connector; source_task.go, syncwriter.go: its task
 //   - checkpoint.go, checkpoint_task.go, translate.go, groupsync.go: MirrorCheckpoint; heartbeat.go: MirrorHeartbeat
-//   - serde.go: the bytes of internal topics; offsets.go: what may be altered over REST; schedule.go: work at intervals
+//   - serde.go: the bytes of internal topics; offsets.go: what may be altered over REST
 //
 // # Delivery
 //

@@ -200,14 +200,14 @@ func TestPolicies(t *testing.T) {
 			}
 			return &s
 		}
-		connector := &sourceConnector{
-			s:      &settings{Values: connectors.Values{keyReplicateHeartbeats: true}, policy: p, source: "source", target: "target"},
-			topics: filter{func(t string) bool { return !strings.Contains(t, "heartbeats") }, nothing},
+		source := &sourceConnector{
+			connector: connector{s: &settings{Values: connectors.Values{keyReplicateHeartbeats: true}, policy: p, source: "source", target: "target"}},
+			topics:    filter{func(t string) bool { return !strings.Contains(t, "heartbeats") }, nothing},
 		}
 		got := answer{
 			Policy: c.Policy, Config: c.Config, Topic: c.Topic, Remote: p.remote("source", topic), Original: p.original(topic),
 			Source: orNil(p.topicSource(topic)), Upstream: orNil(p.upstream(topic)), Heartbeats: p.heartbeats(topic), Internal: p.internalTopic(topic),
-			Cycle: p.cycle("target", topic), Replicate: connector.replicates(topic),
+			Cycle: p.cycle("target", topic), Replicate: source.replicates(topic),
 		}
 		if diff := cmp.Diff(c, got); diff != "" {
 			t.Errorf("%s %v %s (-Kafka +ours):\n%s", c.Policy, c.Config, topic, diff)

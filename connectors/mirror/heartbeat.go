@@ -11,10 +11,7 @@ import (
 
 // A heartbeatConnector is MirrorHeartbeat: one task that writes the time to the heartbeats topic of the target.
 type heartbeatConnector struct {
-	env  Environment
-	s    *settings
-	to   *client
-	jobs *jobs
+	connector
 	// every is how often; 0 is never.
 	every time.Duration
 }
@@ -25,29 +22,18 @@ var (
 )
 
 func (c *heartbeatConnector) Start(ctx connectors.ConnectorContext, config map[string]string) (err error) {
-	if c.s, err = read(heartbeatRead, config); err != nil {
+	if err = c.begin(ctx, heartbeatRead, config); err != nil {
 		return err
 	}
 	if c.every, err = c.s.interval(keyEmitHeartbeats); err != nil {
 		return err
 	}
-	if c.to, err = c.env.admin(c.s, theTarget, "heartbeats-target-admin"); err != nil {
+	if err = c.open("heartbeats", theTarget); err != nil {
 		return err
 	}
-	c.jobs = newJobs(ctx.Logger(), c.s.adminTimeout())
 	c.jobs.every(0, 0, "create the heartbeats topic", func(jobCtx context.Context) error {
-		return createInternal(jobCtx, c.to, ctx.Logger(), c.s, heartbeatsTopic, keyHeartbeatsReplication)
+		return createInternal(jobCtx, c.to, c.log, c.s, heartbeatsTopic, keyHeartbeatsReplication)
 	})
-	return nil
-}
-
-// Stop may follow a failed Start.
-func (c *heartbeatConnector) Stop() error {
-	if c.jobs != nil {
-		c.jobs.stop()
-		c.to.Close()
-		c.jobs = nil
-	}
 	return nil
 }
 

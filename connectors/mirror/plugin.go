@@ -22,8 +22,8 @@ func Plugins(env Environment) []connectors.Plugin {
 		}
 	}
 	return []connectors.Plugin{
-		plugin("MirrorSource", sourceDef, func() connectors.Source { return &sourceConnector{env: env} }),
-		plugin("MirrorCheckpoint", checkpointDef, func() connectors.Source { return &checkpointConnector{env: env} }),
-		plugin("MirrorHeartbeat", heartbeatDef, func() connectors.Source { return &heartbeatConnector{env: env} }),
+		plugin("MirrorSource", sourceDef, func() connectors.Source { return &sourceConnector{connector: connector{env: env}} }),
+		plugin("MirrorCheckpoint", checkpointDef, func() connectors.Source { return &checkpointConnector{connector: connector{env: env}} }),
+		plugin("MirrorHeartbeat", heartbeatDef, func() connectors.Source { return &heartbeatConnector{connector: connector{env: env}} }),
 	}
 }

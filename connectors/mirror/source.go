@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"millrace/connectors"
@@ -17,23 +16,12 @@ import (
 // A sourceConnector is MirrorSource: it finds topics of the source, gives them their like in the target, and divides their partitions
 // among tasks.
 type sourceConnector struct {
-	env     Environment
-	context connectors.ConnectorContext
-	log     connectors.Logger
-
-	s          *settings
+	connector
 	topics     filter
 	properties propertyFilter
-	from, to   *client
-	jobs       *jobs
+	partitions *finds[topicPartition]
 	// syncsMade is set once the offset-syncs topic is there. It and saidNoRules are used by one job each.
 	syncsMade, saidNoRules bool
-
-	mu sync.Mutex
-	// known are the partitions to replicate.
-	known []topicPartition
-	// looked is closed after the first look at the clusters.
-	looked chan struct{}
 }
 
 var (
@@ -44,9 +32,8 @@ var (
 )
 
 func (c *sourceConnector) Start(ctx connectors.ConnectorContext, config map[string]string) (err error) {
-	c.context, c.log = ctx, ctx.Logger()
-	c.known, c.looked, c.jobs = nil, make(chan struct{}), nil
-	if c.s, err = read(sourceRead, config); err != nil || !c.s.Bool(keyEnabled) {
+	c.partitions = newFinds[topicPartition]()
+	if err = c.begin(ctx, sourceRead, config); err != nil || !c.s.Bool(keyEnabled) {
 		return err
 	}
 	if c.topics, err = c.env.filter(c.s.Values, keyTopics, keyTopicsExclude); err != nil {
@@ -62,37 +49,21 @@ func (c *sourceConnector) Start(ctx connectors.ConnectorContext, config map[stri
 			return err
 		}
 	}
-	if c.from, err = c.env.admin(c.s, theSource, "replication-source-admin"); err != nil {
+	if err = c.open("replication", theSource, theTarget); err != nil {
 		return err
 	}
-	if c.to, err = c.env.admin(c.s, theTarget, "replication-target-admin"); err != nil {
-		c.from.Close()
-		return err
-	}
-	c.jobs = newJobs(c.log, c.s.adminTimeout())
 	c.jobs.every(0, intervals[0], "refresh topics", c.refresh)
 	for i, job := range []func(context.Context) error{c.syncConfigs, c.syncACLs} {
 		if every := intervals[i+1]; every > 0 {
 			c.jobs.every(0, every, []string{"copy settings of topics", "copy access rules of topics"}[i], func(ctx context.Context) error {
 				select {
-				case <-c.looked:
+				case <-c.partitions.looked:
 				case <-ctx.Done():
 					return ctx.Err()
 				}
 				return job(ctx)
 			})
 		}
-	}
-	return nil
-}
-
-// Stop may follow a failed Start.
-func (c *sourceConnector) Stop() error {
-	if c.jobs != nil {
-		c.jobs.stop()
-		c.from.Close()
-		c.to.Close()
-		c.jobs = nil
 	}
 	return nil
 }
@@ -130,7 +101,10 @@ func (c *sourceConnector) refresh(ctx context.Context) error {
 		}
 		maps.Copy(target, made)
 	}
-	c.found(replicable(source, target, remote))
+	if found := replicable(source, target, remote); c.partitions.put(found) {
+		c.log.Info("found topics to replicate", "partitions", len(found))
+		c.context.RequestTaskReconfiguration()
+	}
 	return err
 }
 
@@ -175,39 +149,16 @@ func (c *sourceConnector) create(ctx context.Context, source, wanted partitionCo
 	return counts, errors.Join(err, cerr)
 }
 
-// found takes note of what there is to replicate.
-func (c *sourceConnector) found(partitions []topicPartition) {
-	c.mu.Lock()
-	same := slices.Equal(c.known, partitions)
-	c.known = partitions
-	first := false
-	select {
-	case <-c.looked:
-	default:
-		first = true
-		close(c.looked)
-	}
-	c.mu.Unlock()
-	if !same || first {
-		c.log.Info("found topics to replicate", "partitions", len(partitions))
-		c.context.RequestTaskReconfiguration()
-	}
-}
-
-// patience is how long the first task configurations wait for the first look at the clusters; then they are asked for again.
-const patience = 5 * time.Second
-
 // TaskConfigs deals the partitions to the tasks in turn, as Kafka does.
 func (c *sourceConnector) TaskConfigs(maxTasks int) ([]map[string]string, error) {
 	if !c.s.Bool(keyEnabled) {
 		return nil, nil
 	}
-	if err := awaitLook(c.looked, c.s.source, "topics"); err != nil {
+	found, err := c.partitions.await("topics of cluster " + c.s.source)
+	if err != nil {
 		return nil, err
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	tasks := roundRobin(c.known, maxTasks)
+	tasks := roundRobin(found, maxTasks)
 	configs := make([]map[string]string, len(tasks))
 	for i, partitions := range tasks {
 		names := make([]string, len(partitions))
@@ -217,18 +168,6 @@ func (c *sourceConnector) TaskConfigs(maxTasks int) ([]map[string]string, error)
 		configs[i] = c.s.task(i, keyTaskPartitions, names)
 	}
 	return configs, nil
-}
-
-// awaitLook waits for the first look at a cluster.
-func awaitLook(looked <-chan struct{}, cluster, at string) error {
-	timer := time.NewTimer(patience)
-	defer timer.Stop()
-	select {
-	case <-looked:
-		return nil
-	case <-timer.C:
-		return &connectors.RetriableError{Err: fmt.Errorf("the %s of cluster %s are not known yet", at, cluster)}
-	}
 }
 
 // task is the configuration of a task.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -76,7 +75,12 @@ func describeConfigs(ctx context.Context, admin *client, topics []string) (map[s
 
 // syncConfigs copies the settings of topics that are replicated.
 func (c *sourceConnector) syncConfigs(ctx context.Context) error {
-	topics := c.knownTopics()
+	var topics []string
+	for _, tp := range c.partitions.get() { // in order
+		if len(topics) == 0 || topics[len(topics)-1] != tp.topic {
+			topics = append(topics, tp.topic)
+		}
+	}
 	remote := make([]string, len(topics))
 	for i, t := range topics {
 		remote[i] = c.s.policy.remote(c.s.source, t)
@@ -104,17 +108,4 @@ func (c *sourceConnector) syncConfigs(ctx context.Context) error {
 		c.log.Info("copied settings of a topic", "topic", remote[i], "settings", len(changes))
 	}
 	return err
-}
-
-// knownTopics are the topics that are replicated.
-func (c *sourceConnector) knownTopics() []string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	var topics []string
-	for _, tp := range c.known {
-		if len(topics) == 0 || topics[len(topics)-1] != tp.topic {
-			topics = append(topics, tp.topic)
-		}
-	}
-	return slices.Clip(topics)
 }
