@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -18,11 +19,11 @@ import (
 // Produce, versions 3 to 13; 0 to 2 are advertised, see rows, but close the connection.
 //
 //   - v3 record batches v2 (KIP-98), v7 zstd (KIP-110), v8 errors of single records (KIP-467), v9 flexible
-//   - v10 leader hints (KIP-951): none are sent, this broker leads everything it has
+//   - v10 leader hints (KIP-951)
 //   - v12 lets a transactional producer leave out AddPartitionsToTxn (KIP-890), v13 topics by id (KIP-516)
 //
 // Batches are appended on the connection's goroutine, in the order they came; with acks=all the answer waits for the
-// disk, while the connection goes on with the next Produce. acks=0 has no answer, and a failure closes the connection.
+// disks of all in-sync replicas, while the connection goes on with the next Produce. acks=0 has no answer, and a failure closes the connection.
 //
 // The record bytes alias the frame; the log has them in its file when Append returns, and then the frame is free again.
 func produce(_ context.Context, a *API, c *Call, body []byte) (Reply, error) {
@@ -36,7 +37,7 @@ func produce(_ context.Context, a *API, c *Call, body []byte) (Reply, error) {
 		return nil, err
 	}
 	dropRepeated(req)
-	r := &produceReply{correlationID: c.CorrelationID, ready: make(chan struct{}, 1)}
+	r := &produceReply{a: a, listener: c.Client.Listener, correlationID: c.CorrelationID, ready: make(chan struct{}, 1)}
 	r.resp.SetVersion(c.Version)
 	r.resp.Topics = make([]kmsg.ProduceResponseTopic, 0, len(req.Topics))
 	r.pending.Store(1) // ours, until everything is appended
@@ -85,13 +86,13 @@ func (a *API) produceOne(r *produceReply, req *kmsg.ProduceRequest, t *metadata.
 	if err == nil {
 		a.metrics.bytesIn.Add(float64(len(in.Records)))
 		var res partition.AppendResult
-		res, err = p.Append(-1, in.Records, partition.AppendOptions{})
+		res, err = p.Append(-1, in.Records, partition.AppendOptions{AllAcks: req.Acks == -1})
 		if err == nil {
 			out.BaseOffset, out.LogAppendTime, out.LogStartOffset = res.BaseOffset, res.LogAppendTimeMs, res.LogStartOffset
 			a.metrics.produced.Add(float64(res.LastOffset - res.BaseOffset + 1))
 			if req.Acks == -1 {
 				r.pending.Add(1)
-				p.WhenDurable(res.LastOffset, func(err error) {
+				p.WhenAcked(res.LastOffset, ackLimit(req.TimeoutMillis), func(err error) {
 					if err != nil {
 						out.ErrorCode, out.BaseOffset = errorCode(err), -1
 					}
@@ -115,6 +116,11 @@ func (a *API) produceOne(r *produceReply, req *kmsg.ProduceRequest, t *metadata.
 		}
 	}
 	return err
+}
+
+// ackLimit is how long acknowledgements of other replicas are waited for. 0 means at once; the disk is waited for all the same.
+func ackLimit(timeoutMillis int32) time.Duration {
+	return max(1, time.Duration(timeoutMillis)*time.Millisecond)
 }
 
 // Bits of a batch's attributes, the int16 at byte 21.
@@ -199,6 +205,8 @@ func dropRepeated(req *kmsg.ProduceRequest) {
 
 // produceReply is the answer to a Produce request: due when the last of its batches is acknowledged.
 type produceReply struct {
+	a             *API
+	listener      string // for the addresses of leaders
 	correlationID int32
 	resp          kmsg.ProduceResponse
 	ready         chan struct{}
@@ -218,5 +226,57 @@ func (r *produceReply) Ready() <-chan struct{} {
 	return r.ready
 }
 
-func (r *produceReply) AppendTo(o *Out) { message{r.correlationID, &r.resp}.AppendTo(o) }
-func (r *produceReply) Release()        {}
+func (r *produceReply) AppendTo(o *Out) {
+	if r.resp.Version >= hintsInProduce {
+		r.hint()
+	}
+	message{r.correlationID, &r.resp}.AppendTo(o)
+}
+
+func (r *produceReply) Release() {}
+
+// hint names the leaders of partitions that are led elsewhere, and where they are.
+func (r *produceReply) hint() {
+	var image *metadata.Image
+	for i := range r.resp.Topics {
+		for j := range r.resp.Topics[i].Partitions {
+			p := &r.resp.Topics[i].Partitions[j]
+			if p.ErrorCode != kerr.NotLeaderForPartition.Code {
+				continue
+			}
+			if image == nil {
+				image = r.a.image()
+			}
+			t := requestedTopic(image, r.resp.Topics[i].Topic, r.resp.Topics[i].TopicID, r.resp.Version >= 13)
+			leader := t.Partition(p.Partition)
+			if leader == nil || leader.Leader == metadata.NoBroker {
+				continue
+			}
+			p.CurrentLeader.LeaderID, p.CurrentLeader.LeaderEpoch = int32(leader.Leader), int32(leader.LeaderEpoch)
+			if slices.ContainsFunc(r.resp.Brokers, func(b kmsg.ProduceResponseBroker) bool { return b.NodeID == int32(leader.Leader) }) {
+				continue
+			}
+			if host, port, rack, ok := endpoint(image, leader.Leader, r.listener); ok {
+				b := kmsg.NewProduceResponseBroker()
+				b.NodeID, b.Host, b.Port, b.Rack = int32(leader.Leader), host, port, rack
+				r.resp.Brokers = append(r.resp.Brokers, b)
+			}
+		}
+	}
+}
+
+// hintsInProduce is the first version with leader hints.
+const hintsInProduce = 10
+
+// endpoint is where clients of a listener reach a broker.
+func endpoint(image *metadata.Image, id metadata.BrokerID, listener string) (host string, port int32, rack *string, ok bool) {
+	b := image.Broker(id)
+	if b == nil {
+		return "", 0, nil, false
+	}
+	l, ok := b.Listener(listener)
+	if b.Rack != "" {
+		rack = &b.Rack
+	}
+	return l.Host, int32(l.Port), rack, ok
+}

@@ -2,6 +2,9 @@ package api
 
 import (
 	"context"
+	"errors"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,7 +20,11 @@ import (
 //
 //   - v5 log start offset, v7 sessions (KIP-227), v9 the client's leader epoch (KIP-320), v10 zstd, v11 rack (KIP-392)
 //   - v12 flexible, diverging epochs (KIP-595); v13 topics by id (KIP-516); v15 replica state (KIP-903)
-//   - v16 leader hints, v17 directory ids and v18 high watermark hints serve replicas and several brokers: not used
+//   - v16 leader hints (KIP-951); v17 directory ids and v18 high watermark hints are not used
+//
+// A follower's fetch offset is what it has synced: it moves the high watermark and the ISR. With OFFSET_OUT_OF_RANGE a
+// follower is told the log start too, which saves it a ListOffsets. Consumers may fetch from a follower, up to the high
+// watermark that it knows (KIP-392); with RackAware the leader sends them to one in their rack.
 //
 // The first batch of the first partition with data is always whole (KIP-74), everything else stays within the limits. A
 // fetch that finds less than MinBytes waits until there is more, an error, or MaxWait is over; it holds no goroutine.
@@ -37,12 +44,22 @@ func fetch(_ context.Context, a *API, c *Call, body []byte) (Reply, error) {
 		a: a, correlationID: c.CorrelationID, version: c.Version, code: code, sessionFetch: begun,
 		budget:    int(min(req.MaxBytes, a.cfg.FetchMaxBytes, maxFetchBytes)),
 		isolation: partition.ReadUncommitted,
-		follower:  req.ReplicaID >= 0 || req.ReplicaState.ID >= 0,
-	}
-	if req.IsolationLevel == 1 {
-		r.isolation = partition.ReadCommitted
+		replica:   max(req.ReplicaID, req.ReplicaState.ID), replicaEpoch: req.ReplicaState.Epoch,
+		listener: c.Client.Listener,
 	}
 	r.minBytes = min(int(req.MinBytes), r.budget)
+	switch {
+	case r.replica >= 0:
+		r.isolation = partition.ReadReplica
+		r.minBytes = min(r.minBytes, 1)
+		b := a.image().Broker(metadata.BrokerID(r.replica))
+		r.eligible = b.Live() && (b.Epoch == r.replicaEpoch || r.replicaEpoch < 0)
+	case req.IsolationLevel == 1:
+		r.isolation = partition.ReadCommitted
+	}
+	if a.cfg.RackAware && r.replica < 0 && c.Version >= 11 {
+		r.rack = strings.Clone(req.Rack)
+	}
 	r.deadline = a.cfg.Clock().Add(time.Duration(req.MaxWaitMillis) * time.Millisecond)
 	r.read()
 	if req.MaxWaitMillis > 0 && !r.enough() {
@@ -76,7 +93,9 @@ type fetchResult struct {
 	code           int16
 	divergingEpoch int32 // -1 unless the client's log diverged, at divergingEnd
 	divergingEnd   int64
-	unknown        bool // no such topic or partition
+	unknown        bool                // no such topic or partition
+	preferred      *metadata.Broker    // whom the consumer is to fetch from instead
+	leader         *metadata.Partition // where the leader is, if this is not it
 }
 
 // fetchReply reads and encodes the answer to a fetch.
@@ -88,7 +107,11 @@ type fetchReply struct {
 	sessionFetch
 	budget, minBytes int
 	isolation        partition.Isolation
-	follower         bool
+	replica          int32 // the follower that fetches, -1: a consumer
+	replicaEpoch     int64
+	eligible         bool   // the follower may join an ISR
+	rack             string // of a consumer that may be sent elsewhere
+	listener         string
 	deadline         time.Time
 
 	results []fetchResult
@@ -121,7 +144,7 @@ func (r *fetchReply) read() {
 		res := &r.results[i]
 		r.readOne(image, &r.parts[i], res)
 		r.bytes += len(res.read.Records)
-		if res.code != 0 || res.divergingEpoch >= 0 {
+		if res.code != 0 || res.divergingEpoch >= 0 || res.preferred != nil {
 			r.news = true
 		}
 	}
@@ -130,20 +153,28 @@ func (r *fetchReply) read() {
 func (r *fetchReply) readOne(image *metadata.Image, part *fetchPart, res *fetchResult) {
 	*res = fetchResult{divergingEpoch: -1}
 	if err := r.tryRead(image, part, res); err != nil {
+		start := int64(-1)
+		if r.replica >= 0 && errors.Is(err, partition.ErrOffsetOutOfRange) {
+			start = res.read.LogStartOffset
+		}
 		res.read.Release()
-		res.read = partition.ReadResult{HighWatermark: -1, LastStableOffset: -1, LogStartOffset: -1}
+		res.read = partition.ReadResult{HighWatermark: -1, LastStableOffset: -1, LogStartOffset: start}
 		res.code = errorCode(err)
+		if r.version >= hintsInFetch && (res.code == kerr.NotLeaderForPartition.Code || res.code == kerr.FencedLeaderEpoch.Code) {
+			res.leader = requestedTopic(image, part.topic, part.id, true).Partition(part.n)
+		}
 	}
 }
 
+// hintsInFetch is the first version with leader hints.
+const hintsInFetch = 16
+
 func (r *fetchReply) tryRead(image *metadata.Image, part *fetchPart, res *fetchResult) error {
-	p, err := r.a.fetchable(image, part, r.version)
+	p, err := r.fetchable(image, part)
 	switch {
 	case err != nil:
 		res.unknown = err == metadata.ErrUnknownTopic || err == metadata.ErrUnknownTopicID
 		return err
-	case r.follower:
-		return kerr.NotLeaderForPartition // a broker that is no replica
 	case r.budget < 0 || part.maxBytes < 0:
 		return kerr.UnknownServerError
 	}
@@ -162,19 +193,60 @@ func (r *fetchReply) tryRead(image *metadata.Image, part *fetchPart, res *fetchR
 			return nil
 		}
 	}
+	if r.replica >= 0 {
+		err := p.FollowerFetched(partition.FollowerFetch{
+			Replica: r.replica, BrokerEpoch: r.replicaEpoch, LeaderEpoch: part.leaderEpoch, Offset: part.offset, Eligible: r.eligible,
+		})
+		if err != nil {
+			res.read.LogStartOffset = p.LogStartOffset()
+			return err
+		}
+	}
+	if r.rack != "" {
+		if res.preferred = r.closest(image, part, p); res.preferred != nil {
+			res.read.HighWatermark, res.read.LastStableOffset = p.HighWatermark(), p.LastStableOffset()
+			res.read.LogStartOffset = p.LogStartOffset()
+			return nil
+		}
+	}
 	first := r.bytes == 0
 	limit := min(int(part.maxBytes), r.budget-r.bytes)
 	res.read, err = p.Read(part.offset, max(limit, 0), first, r.isolation)
+	if errors.Is(err, partition.ErrOffsetOutOfRange) && part.offset > res.read.LogStartOffset && p.Following() {
+		return partition.ErrOffsetNotAvailable // the leader may have it: no reason to reset
+	}
 	return err
 }
 
-// fetchable finds the log of a fetched partition.
-func (a *API) fetchable(image *metadata.Image, part *fetchPart, version int16) (*partition.Partition, error) {
-	t := requestedTopic(image, part.topic, part.id, version >= 13)
-	if t == nil && version >= 13 && !part.known {
+// closest is the replica in the consumer's rack that it is to fetch from, nil to stay here: if the leader is in that rack or
+// no replica there has the offset.
+func (r *fetchReply) closest(image *metadata.Image, part *fetchPart, p *partition.Partition) *metadata.Broker {
+	if b := image.Broker(r.a.cfg.NodeID); b != nil && b.Rack == r.rack {
+		return nil
+	}
+	var best *metadata.Broker
+	bestOffset := int64(-1)
+	for _, m := range p.InSync(part.offset) {
+		if b := image.Broker(metadata.BrokerID(m.ID)); b.Live() && b.Rack == r.rack && m.Offset > bestOffset {
+			best, bestOffset = b, m.Offset
+		}
+	}
+	return best
+}
+
+// fetchable finds the log to read from: the leader's, or for consumers that know of such (v11) a follower's.
+func (r *fetchReply) fetchable(image *metadata.Image, part *fetchPart) (*partition.Partition, error) {
+	t := requestedTopic(image, part.topic, part.id, r.version >= 13)
+	if t == nil && r.version >= 13 && !part.known {
 		return nil, metadata.ErrUnknownTopicID
 	}
-	return a.leader(t, part.n)
+	if mp := t.Partition(part.n); mp != nil && mp.Leader != r.a.cfg.NodeID && r.replica < 0 && r.version >= 11 &&
+		slices.Contains(mp.Replicas, r.a.cfg.NodeID) {
+		if p := r.a.cfg.Logs.Get(t.Name, part.n); p != nil {
+			return p, nil
+		}
+	}
+	return r.a.leader(t, part.n)
 }
 
 // wait parks the fetch: Ready's channel receives when a partition has news or time is up.
@@ -196,12 +268,15 @@ func (r *fetchReply) wait() {
 	for i := range r.parts {
 		res := &r.results[i]
 		seen := res.read.HighWatermark
-		if r.isolation == partition.ReadCommitted {
+		switch r.isolation {
+		case partition.ReadCommitted:
 			seen = res.read.LastStableOffset
+		case partition.ReadReplica:
+			seen = r.parts[i].offset
 		}
 		res.read.Release()
 		res.read = partition.ReadResult{}
-		p, err := r.a.fetchable(image, &r.parts[i], r.version)
+		p, err := r.fetchable(image, &r.parts[i])
 		if err != nil {
 			wake()
 			continue

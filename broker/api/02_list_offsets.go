@@ -30,7 +30,10 @@ func (a *API) listOffsets(_ context.Context, _ *Call, req *kmsg.ListOffsetsReque
 	resp := req.ResponseKind().(*kmsg.ListOffsetsResponse)
 	image := a.image()
 	isolation := partition.ReadUncommitted
-	if req.IsolationLevel == 1 {
+	switch {
+	case req.ReplicaID >= 0:
+		isolation = partition.ReadReplica
+	case req.IsolationLevel == 1:
 		isolation = partition.ReadCommitted
 	}
 	for i := range req.Topics {

@@ -10,7 +10,8 @@ import (
 
 // OffsetForLeaderEpoch, versions 2 to 4: where an epoch ends (KIP-101, KIP-320). Clients compare it with their position to
 // find out whether they read something that is no longer there, so an epoch that is unknown must be (-1, -1) and never a
-// guess. v3 replica id (of no use here), v4 flexible.
+// guess. Leaders alone answer, to followers too (v3).
+// v4 flexible.
 func (a *API) offsetForLeaderEpoch(_ context.Context, _ *Call, req *kmsg.OffsetForLeaderEpochRequest) kmsg.Response {
 	resp := req.ResponseKind().(*kmsg.OffsetForLeaderEpochResponse)
 	image := a.image()

@@ -34,6 +34,8 @@ type Config struct {
 	FetchMaxBytes int32
 	// FetchSessions is max.incremental.fetch.session.cache.slots. 0: 1000.
 	FetchSessions int
+	// RackAware is replica.selector.class=RackAwareReplicaSelector: consumers are sent to a replica in their rack (KIP-392).
+	RackAware bool
 
 	Logger     *slog.Logger          // nil: none
 	Clock      func() time.Time      // nil: time.Now

@@ -2,8 +2,11 @@ package api
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"millrace/broker/metadata"
 )
 
 // spliceAbove is the size from which record bytes are written from where they are rather than copied into the answer.
@@ -48,7 +51,7 @@ func (r *fetchReply) AppendTo(o *Out) {
 		answered = answered[n:]
 	}
 	if flexible {
-		b = append(b, 0)
+		b = r.appendEndpoints(b)
 	}
 	o.SetBytes(b)
 	o.End()
@@ -69,7 +72,11 @@ func (r *fetchReply) appendPart(o *Out, b []byte, part *fetchPart, res *fetchRes
 	}
 	b = r.appendAborted(b, res, flexible)
 	if r.version >= 11 {
-		b = append(b, 0xff, 0xff, 0xff, 0xff) // preferred read replica: none
+		preferred := metadata.NoBroker
+		if res.preferred != nil {
+			preferred = res.preferred.ID
+		}
+		b = binary.BigEndian.AppendUint32(b, uint32(preferred))
 	}
 	records := res.read.Records
 	if flexible {
@@ -83,16 +90,71 @@ func (r *fetchReply) appendPart(o *Out, b []byte, part *fetchPart, res *fetchRes
 		o.SetBytes(b)
 		o.Splice(records)
 	}
-	switch {
-	case flexible && res.divergingEpoch >= 0:
-		b = append(b, 1, 0, 13) // one tagged field, number 0, 13 bytes
+	if flexible {
+		b = appendPartTags(b, res)
+	}
+	return b
+}
+
+// appendPartTags appends the tagged fields of a partition: where the logs diverge (0), who leads (1).
+func appendPartTags(b []byte, res *fetchResult) []byte {
+	count := byte(0)
+	if res.divergingEpoch >= 0 {
+		count++
+	}
+	if res.leader != nil {
+		count++
+	}
+	b = append(b, count)
+	if res.divergingEpoch >= 0 {
+		b = append(b, 0, 13) // tag, size
 		b = binary.BigEndian.AppendUint32(b, uint32(res.divergingEpoch))
 		b = binary.BigEndian.AppendUint64(b, uint64(res.divergingEnd))
 		b = append(b, 0)
-	case flexible:
+	}
+	if res.leader != nil {
+		b = append(b, 1, 9)
+		b = binary.BigEndian.AppendUint32(b, uint32(res.leader.Leader))
+		b = binary.BigEndian.AppendUint32(b, uint32(res.leader.LeaderEpoch))
 		b = append(b, 0)
 	}
 	return b
+}
+
+// appendEndpoints appends the tagged fields of the answer: where the leaders are that its partitions name (0).
+func (r *fetchReply) appendEndpoints(b []byte) []byte {
+	var leaders []metadata.BrokerID
+	for i := range r.results {
+		if p := r.results[i].leader; p != nil && p.Leader != metadata.NoBroker && !slices.Contains(leaders, p.Leader) {
+			leaders = append(leaders, p.Leader)
+		}
+	}
+	if len(leaders) == 0 {
+		return append(b, 0)
+	}
+	var field []byte
+	n := uint64(1)
+	image := r.a.image()
+	for _, id := range leaders {
+		host, port, rack, ok := endpoint(image, id, r.listener)
+		if !ok {
+			continue
+		}
+		n++
+		field = binary.BigEndian.AppendUint32(field, uint32(id))
+		field = appendString(field, host, true)
+		field = binary.BigEndian.AppendUint32(field, uint32(port))
+		if rack == nil {
+			field = append(field, 0)
+		} else {
+			field = appendString(field, *rack, true)
+		}
+		field = append(field, 0)
+	}
+	field = append(binary.AppendUvarint(nil, n), field...)
+	b = append(b, 1, 0)
+	b = binary.AppendUvarint(b, uint64(len(field)))
+	return append(b, field...)
 }
 
 // appendAborted appends the aborted transactions: null where the reader did not ask, empty where there are none.
@@ -136,7 +198,8 @@ func (r *fetchReply) selectAnswered() []int {
 		read := &res.read
 		changed := told.highWatermark != read.HighWatermark || told.lastStable != read.LastStableOffset ||
 			told.logStart != read.LogStartOffset
-		if r.incremental && !changed && len(read.Records) == 0 && res.code == 0 && res.divergingEpoch < 0 {
+		if r.incremental && !changed && len(read.Records) == 0 && res.code == 0 && res.divergingEpoch < 0 &&
+			res.preferred == nil {
 			continue
 		}
 		told.highWatermark, told.lastStable, told.logStart = read.HighWatermark, read.LastStableOffset, read.LogStartOffset

@@ -19,6 +19,7 @@ func TestVersions(t *testing.T) {
 		kmsg.DescribeConfigs: {1, 4}, kmsg.AlterConfigs: {0, 2}, kmsg.DescribeLogDirs: {1, 5},
 		kmsg.CreatePartitions: {0, 3}, kmsg.DeleteGroups: {0, 2}, kmsg.IncrementalAlterConfigs: {0, 1},
 		kmsg.OffsetDelete: {0, 0}, kmsg.DescribeCluster: {0, 2}, kmsg.DescribeTopicPartitions: {0, 0},
+		kmsg.ElectLeaders: {0, 2}, kmsg.AlterPartitionAssignments: {0, 1}, kmsg.ListPartitionReassignments: {0, 0},
 	}
 	var unlisted []kmsg.Key
 	table := newTable(rows)
@@ -35,7 +36,7 @@ func TestVersions(t *testing.T) {
 			t.Errorf("%s: %d-%d, want %d-%d", k.Name(), e.min, e.max, w[0], w[1])
 		}
 	}
-	if want := []kmsg.Key{kmsg.GetTelemetrySubscriptions, kmsg.PushTelemetry}; !slices.Equal(unlisted, want) {
+	if want := []kmsg.Key{kmsg.AlterPartition, kmsg.GetTelemetrySubscriptions, kmsg.PushTelemetry}; !slices.Equal(unlisted, want) {
 		t.Errorf("answered but not shown: %v, want %v", unlisted, want)
 	}
 }

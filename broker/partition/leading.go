@@ -116,6 +116,13 @@ func (l *leading) fetched(f FollowerFetch, end int64, now time.Time) bool {
 	return true
 }
 
+// idle says that a fetch brings nothing new: an in-sync follower asks once more from the log end. With many partitions most
+// are like that.
+func (l *leading) idle(f FollowerFetch, end int64) bool {
+	w := l.find(f.Replica)
+	return w != nil && w.offset == f.Offset && f.Offset == end && w.brokerEpoch == f.BrokerEpoch && w.eligible == f.Eligible && l.inSync(w.id)
+}
+
 // inSync says whether the metadata has a replica in the ISR.
 func (l *leading) inSync(id int32) bool { return slices.Contains(l.ISR, id) }
 

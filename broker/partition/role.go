@@ -133,6 +133,12 @@ func (p *Partition) FollowerFetched(f FollowerFetch) error {
 		err = ErrNotLeader
 	case f.LeaderEpoch >= 0 && f.LeaderEpoch != current:
 		err = epochError(f.LeaderEpoch, current)
+	case f.Offset < o.Start || f.Offset > o.End:
+		err = fmt.Errorf("offset %d, the log has %d to %d: %w", f.Offset, o.Start, o.End, ErrOffsetOutOfRange)
+	case p.lead.idle(f, o.End):
+		p.lead.fetched(f, o.End, p.clock())
+		p.mu.Unlock()
+		return nil
 	case !p.lead.fetched(f, o.End, p.clock()):
 		err = fmt.Errorf("broker %d is no replica: %w", f.Replica, ErrNotLeader)
 	}
@@ -241,6 +247,25 @@ func (p *Partition) Members() (replicas, inSync int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return len(p.lead.Replicas), len(p.lead.ISR)
+}
+
+// Progress is how far a replica is.
+type Progress struct {
+	ID     int32
+	Offset int64
+}
+
+// InSync lists the other in-sync replicas that have everything below offset.
+func (p *Partition) InSync(offset int64) []Progress {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var list []Progress
+	for i := range p.lead.followers {
+		if f := &p.lead.followers[i]; f.offset >= offset && p.lead.inSync(f.id) {
+			list = append(list, Progress{f.id, f.offset})
+		}
+	}
+	return list
 }
 
 // Position is where a follower fetches: the end of its log, and the leader epoch of the last record in it or begun at the end.
