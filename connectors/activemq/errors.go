@@ -3,7 +3,9 @@ package activemq
 import (
 	"errors"
 	"fmt"
+	"io"
 	"strings"
+	"syscall"
 
 	"github.com/go-stomp/stomp/v3/frame"
 )
@@ -82,6 +84,11 @@ func newBrokerError(e endpoint, f *frame.Frame) *brokerError {
 		}
 	}
 	return &brokerError{endpoint: e, kind: kind, message: message}
+}
+
+// hungUp reports whether err is that of a connection that the broker ended.
+func hungUp(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
 // A wrongProtocolError is a port where something else than STOMP answers.

@@ -72,6 +72,11 @@ type sinkTask struct {
 	lastTx  int
 	// sent are the offsets after the records that the broker has of a batch whose Put failed: the same batch comes again.
 	sent map[connectors.TopicPartition]int64
+	// A broker may hang up on a message without a word. lost is how often in a row it did on a batch that begins with suspect; alone makes
+	// each record a batch of its own, to find the one.
+	suspect *connectors.SinkRecord
+	lost    int
+	alone   bool
 
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
@@ -108,7 +113,11 @@ func (t *sinkTask) Put(ctx context.Context, records []connectors.SinkRecord) err
 	if len(records) == 0 {
 		return nil
 	}
-	batch := make([]message, 0, min(len(records), t.config.maxRecords))
+	limit := t.config.maxRecords
+	if t.alone {
+		limit = 1
+	}
+	batch := make([]message, 0, min(len(records), limit))
 	bytes := 0
 	for i := range records {
 		r := &records[i]
@@ -125,7 +134,7 @@ func (t *sinkTask) Put(ctx context.Context, records []connectors.SinkRecord) err
 		if m.frame == nil {
 			continue // a null that is ignored
 		}
-		if len(batch) == t.config.maxRecords || len(batch) > 0 && bytes+m.size > t.config.maxBytes {
+		if len(batch) == limit || len(batch) > 0 && bytes+m.size > t.config.maxBytes {
 			if err := t.send(ctx, batch); err != nil {
 				return err
 			}
@@ -138,6 +147,7 @@ func (t *sinkTask) Put(ctx context.Context, records []connectors.SinkRecord) err
 		return err
 	}
 	clear(t.sent)
+	t.alone = false
 	return nil
 }
 
@@ -154,24 +164,60 @@ func (t *sinkTask) send(ctx context.Context, batch []message) error {
 		for _, m := range batch {
 			t.sent[m.record.Original] = m.record.Offset + 1
 		}
+		t.lost = 0
 		return nil
+	case !refused && t.suspicious(batch, err):
+		if r, ok := errors.AsType[*connectors.RetriableError](err); ok {
+			err = r.Err // enough tries
+		}
+		return t.skip(ctx, batch[0].record, &connectors.DataError{
+			Msg: fmt.Sprintf("the broker hung up on the message %d times without saying why", hangUps), Cause: err})
 	case !refused || kind == refusedForNow:
 		return retriable(err)
 	case kind == refusedAuth:
 		return &connectors.ConfigError{Msg: fmt.Sprintf("the user of activemq.user may not write to %s: %v",
 			batch[0].frame.Header.Get(frame.Destination), err)}
 	case len(batch) == 1:
-		if err := t.report(ctx, batch[0].record, &connectors.DataError{Msg: "the broker refuses the message", Cause: err}); err != nil {
-			return err
-		}
-		t.sent[batch[0].record.Original] = batch[0].record.Offset + 1
-		return nil
+		return t.skip(ctx, batch[0].record, &connectors.DataError{Msg: "the broker refuses the message", Cause: err})
 	}
 	half := len(batch) / 2
 	if err := t.send(ctx, batch[:half]); err != nil {
 		return err
 	}
 	return t.send(ctx, batch[half:])
+}
+
+// hangUps is how many times in a row a broker must hang up, each time after it was reached again, before what was sent is blamed.
+const hangUps = 3
+
+// suspicious takes note of a failure to send batch. It reports whether batch is a single record on which the broker keeps hanging up.
+// A longer batch on which it does is sent record by record from the next Put on.
+func (t *sinkTask) suspicious(batch []message, err error) bool {
+	if !hungUp(err) {
+		return false
+	}
+	if first := batch[0].record; t.suspect == nil || t.suspect.Original != first.Original || t.suspect.Offset != first.Offset {
+		t.suspect, t.lost = first, 0
+	}
+	t.lost++
+	if t.lost < hangUps {
+		return false
+	}
+	t.lost = 0
+	if len(batch) == 1 {
+		return true
+	}
+	t.alone = true
+	return false
+}
+
+// skip reports a bad record and goes on after it.
+func (t *sinkTask) skip(ctx context.Context, r *connectors.SinkRecord, bad error) error {
+	if err := t.report(ctx, r, bad); err != nil {
+		return err
+	}
+	t.sent[r.Original] = r.Offset + 1
+	return nil
 }
 
 // transact sends BEGIN, the messages and COMMIT at once and waits for the confirmation. An error leaves nothing behind,
