@@ -93,8 +93,8 @@ func verifyChainOnly(c *tls.Config) {
 func (r *reader) common() *tls.Config {
 	c := &tls.Config{MinVersion: tls.VersionTLS12}
 	r.versions(c)
-	if names, ok := r.text("ssl.cipher.suites"); ok && names != "" {
-		c.CipherSuites = r.suites(split(names))
+	if list, ok := r.text("ssl.cipher.suites"); ok && list != "" {
+		c.CipherSuites = r.suites(names(list))
 	}
 	return c
 }
@@ -105,7 +105,7 @@ func (r *reader) versions(c *tls.Config) {
 	for _, key := range []string{"ssl.protocol", name} {
 		text, _ := r.text(key)
 		var least, most uint16
-		for _, p := range split(text) {
+		for _, p := range names(text) {
 			v, ok := known[p]
 			if key == "ssl.protocol" && p == "TLS" { // Java's name for any version
 				continue
@@ -125,9 +125,9 @@ func (r *reader) versions(c *tls.Config) {
 	}
 }
 
-func (r *reader) suites(names []string) []uint16 {
+func (r *reader) suites(wanted []string) []uint16 {
 	var ids []uint16
-	for _, name := range names {
+	for _, name := range wanted {
 		found := false
 		for _, suite := range tls.CipherSuites() {
 			if suite.Name == name {
