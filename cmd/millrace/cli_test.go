@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
 )
 
@@ -114,6 +116,27 @@ func TestAnswersOfTheWorkerBecomeExitCodes(t *testing.T) {
 		if code != want || errs != "error: Connector x not found\n" {
 			t.Errorf("status %d: exit code %d, want %d; stderr %q", status, code, want, errs)
 		}
+	}
+}
+
+func TestListSaysNameAndState(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte(`{"b":{"status":{"name":"b","type":"sink","connector":{"state":"PAUSED","worker_id":"w"},"tasks":[]}},
+			"a":{"status":{"name":"a","type":"source","connector":{"state":"RUNNING","worker_id":"w"},
+				"tasks":[{"id":0,"state":"RUNNING"},{"id":1,"state":"FAILED"}]}}}`)) // the test shows if it fails
+	}))
+	defer server.Close()
+	code, out, errs := execute(t, "", "connectors", "list", "-o", "json", "-u", server.URL)
+	var got []map[string]any
+	if err := json.Unmarshal([]byte(out), &got); err != nil || code != exitOK {
+		t.Fatalf("exit code %d, %v: %s%s", code, err, out, errs)
+	}
+	want := []map[string]any{
+		{"name": "a", "type": "source", "state": "RUNNING", "tasks": 2.0, "running_tasks": 1.0, "worker_id": "w"},
+		{"name": "b", "type": "sink", "state": "PAUSED", "tasks": 0.0, "running_tasks": 0.0, "worker_id": "w"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 

@@ -44,10 +44,20 @@ type taskState struct {
 	stateOf
 }
 
+// listed is a line of connectors list.
+type listed struct {
+	Name    string `json:"name"`
+	Type    string `json:"type"`
+	State   string `json:"state"`
+	Tasks   int    `json:"tasks"`
+	Running int    `json:"running_tasks"`
+	Worker  string `json:"worker_id"`
+}
+
 func newConnectorsList(f *restFlags) *cobra.Command {
 	return &cobra.Command{
 		Use: "list", Short: "List connectors with their state",
-		Example: "  millrace connectors list\n  millrace connectors list -o json",
+		Example: "  millrace connectors list\n  millrace connectors list -o json | jq -r '.[].name'",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var all map[string]struct {
@@ -56,20 +66,23 @@ func newConnectorsList(f *restFlags) *cobra.Command {
 			if err := f.client().Get(cmd.Context(), "/connectors?expand=status", &all); err != nil {
 				return err
 			}
-			names := slices.Sorted(mapsKeys(all))
-			if f.out == asJSON {
-				return writeJSON(cmd.OutOrStdout(), append([]string{}, names...))
-			}
-			var rows [][]string
-			for _, name := range names {
+			list := make([]listed, 0, len(all))
+			for _, name := range slices.Sorted(mapsKeys(all)) {
 				s := all[name].Status
-				running := 0
+				l := listed{Name: name, Type: s.Type, State: s.Connector.State, Tasks: len(s.Tasks), Worker: s.Connector.Worker}
 				for _, t := range s.Tasks {
 					if t.State == "RUNNING" {
-						running++
+						l.Running++
 					}
 				}
-				rows = append(rows, []string{name, s.Type, s.Connector.State, strconv.Itoa(running) + "/" + strconv.Itoa(len(s.Tasks)), s.Connector.Worker})
+				list = append(list, l)
+			}
+			if f.out == asJSON {
+				return writeJSON(cmd.OutOrStdout(), list)
+			}
+			rows := make([][]string, 0, len(list))
+			for _, l := range list {
+				rows = append(rows, []string{l.Name, l.Type, l.State, strconv.Itoa(l.Running) + "/" + strconv.Itoa(l.Tasks), l.Worker})
 			}
 			return writeTable(cmd.OutOrStdout(), []string{"CONNECTOR", "TYPE", "STATE", "TASKS", "WORKER"}, rows)
 		},
