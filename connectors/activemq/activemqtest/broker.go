@@ -31,8 +31,10 @@ const MaxData = 8 << 20
 type Broker struct {
 	Stomp    string // host:port
 	OpenWire string // host:port
+	TLS      string // host:port of STOMP over TLS, if started WithTLS
 	dir      string
 	fullJIT  bool
+	tls      bool
 	cmd      *exec.Cmd
 	exited   chan struct{}
 }
@@ -60,7 +62,7 @@ func Start(ctx context.Context, dir string, options ...Option) (*Broker, error) 
 	for _, option := range options {
 		option(b)
 	}
-	for _, addr := range []*string{&b.Stomp, &b.OpenWire} {
+	for _, addr := range []*string{&b.Stomp, &b.OpenWire, &b.TLS} {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			return nil, err
@@ -79,7 +81,11 @@ func (b *Broker) Restart(ctx context.Context) error {
 	if err := os.MkdirAll(b.dir, 0o755); err != nil {
 		return err
 	}
-	replace := strings.NewReplacer("$dir", b.dir, "$stomp", b.Stomp, "$openwire", b.OpenWire, "$user", User, "$password", Password,
+	sslContext, secure, err := b.tlsXML(ctx)
+	if err != nil {
+		return err
+	}
+	replace := strings.NewReplacer("$sslContext", sslContext, "$secure", secure, "$dir", b.dir, "$stomp", b.Stomp, "$openwire", b.OpenWire, "$user", User, "$password", Password,
 		"$max", fmt.Sprint(MaxData))
 	if err := os.WriteFile(config, []byte(replace.Replace(configXML)), 0o644); err != nil {
 		return err
@@ -202,10 +208,10 @@ func Shared(t testing.TB, options ...Option) *Broker {
 }
 
 // New returns a broker of the test's own, which is stopped at its end.
-func New(t testing.TB) *Broker {
+func New(t testing.TB, options ...Option) *Broker {
 	t.Helper()
 	need(t)
-	b, err := Start(t.Context(), t.TempDir())
+	b, err := Start(t.Context(), t.TempDir(), options...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -246,9 +252,11 @@ const configXML = `<beans xmlns="http://www.springframework.org/schema/beans" xm
         <users><authenticationUser username="$user" password="$password" groups="users"/></users>
       </simpleAuthenticationPlugin>
     </plugins>
+    $sslContext
     <transportConnectors>
       <transportConnector name="stomp" uri="stomp://$stomp?wireFormat.maxDataLength=$max&amp;wireFormat.maxFrameSize=$max"/>
       <transportConnector name="openwire" uri="tcp://$openwire"/>
+      $secure
     </transportConnectors>
   </broker>
 </beans>
