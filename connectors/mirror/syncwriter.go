@@ -41,6 +41,9 @@ type syncWriter struct {
 	topic    string
 	log      connectors.Logger
 
+	// sending keeps syncs in order: it is held from taking them to handing them to the producer. It is locked before mu.
+	sending sync.Mutex
+
 	mu sync.Mutex
 	// delayed are for a calm moment, pending for as soon as fewer are under way.
 	delayed, pending map[*mirrored]offsetSync
@@ -99,8 +102,10 @@ func (w *syncWriter) promote() {
 	w.fire()
 }
 
-// fire sends what may be sent.
+// fire sends what may be sent. It does not wait for the producer, nor does that call back within TryProduce.
 func (w *syncWriter) fire() {
+	w.sending.Lock()
+	defer w.sending.Unlock()
 	w.mu.Lock()
 	var ready []offsetSync
 	for m, sync := range w.pending {
