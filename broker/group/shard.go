@@ -239,7 +239,7 @@ func (s *shard) append(records []record, now time.Time) error {
 			return fmt.Errorf("build offsets batch: %w", err)
 		}
 		s.buf = b
-		res, err := s.log.Append(s.epoch, b, partition.AppendOptions{Internal: true})
+		res, err := s.log.Append(s.epoch, b, partition.AppendOptions{Internal: true, AllAcks: true})
 		if err != nil {
 			return err
 		}
