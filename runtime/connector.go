@@ -6,6 +6,7 @@ import (
 	"maps"
 	"strconv"
 	"sync"
+	"time"
 
 	"millrace/connectors"
 	"millrace/runtime/internal/pipeline"
@@ -29,6 +30,8 @@ type connector struct {
 	raw, config map[string]string
 	target      state.Target
 	started     bool
+	// began is when it was made.
+	began time.Time
 
 	mu  sync.Mutex
 	err error
@@ -51,7 +54,7 @@ func (c *connector) fail(err error) {
 // startConnector makes the instance and brings it to its target state. An error is in the status already.
 func (i *instance) startConnector(stored *state.Connector) error {
 	raw := stored.Config.Strings()
-	c := &connector{configOffset: stored.ConfigOffset, raw: raw, config: raw, target: stored.Target}
+	c := &connector{configOffset: stored.ConfigOffset, raw: raw, config: raw, target: stored.Target, began: time.Now()}
 	i.connector = c
 	config, err := i.resolve(raw, raw)
 	if err != nil {
@@ -81,6 +84,7 @@ func (i *instance) connectorFailed(c *connector, err error) error {
 	c.fail(err)
 	i.log.Error("connector did not start", "err", err)
 	i.put(string(StateFailed), err)
+	i.healConnector(c, err)
 	return err
 }
 
@@ -134,12 +138,14 @@ func (i *instance) stopConnector(report bool) {
 		i.put(string(StateUnassigned), nil)
 	}
 	i.connector = nil
+	i.setRecovery(itself, nil)
 }
 
 // transition brings the instance to another target state; it reports whether it was started by that.
 func (i *instance) transition(target state.Target) (started bool) {
 	c := i.connector
 	c.target = target
+	i.setRecovery(itself, nil)
 	if target == state.TargetStarted {
 		if err := c.start(i); err != nil {
 			// The status has it.
@@ -233,6 +239,7 @@ func (cc connectorContext) RaiseError(err error) {
 		if i.connector == cc.c {
 			i.log.Error("connector failed", "err", err)
 			i.put(string(StateFailed), err)
+			i.healConnector(cc.c, err)
 		}
 	})
 }

@@ -33,6 +33,8 @@ type instance struct {
 	// What follows belongs to the functions of the queue.
 	connector *connector
 	tasks     map[int]*task
+	// recoveries are written with mu held. Stopping a task, by whomever but its own restart, forgets its failures.
+	recoveries map[int]*recovery
 	// retries counts failures to compute task configurations, one after the other.
 	retries int
 	// reload looks for new values of config providers at reloadAt.
@@ -41,7 +43,7 @@ type instance struct {
 }
 
 func newInstance(h *herder, name string) *instance {
-	i := &instance{h: h, name: name, log: h.log.With("connector", name), tasks: make(map[int]*task)}
+	i := &instance{h: h, name: name, log: h.log.With("connector", name), tasks: make(map[int]*task), recoveries: make(map[int]*recovery)}
 	if h.cfg.MaskSecrets {
 		i.secrets.Store(h.secrets)
 		i.log = slog.New(secrets.Handler(i.log.Handler(), i.secrets.Load))
@@ -223,6 +225,7 @@ func (i *instance) configureTasks() (stored bool) {
 		if tooMany := (*tooManyTasksError)(nil); asError(err, &tooMany) {
 			i.connector.fail(err)
 			i.put(string(StateFailed), err)
+			i.healConnector(i.connector, err)
 			return false
 		}
 		i.retryConfigure(err)

@@ -16,7 +16,7 @@ type metrics struct {
 	read, put                           *prometheus.CounterVec
 	failures, errors, skipped, retries  *prometheus.CounterVec
 	logged, deadLetters, deadLetterFail *prometheus.CounterVec
-	commitFailures                      *prometheus.CounterVec
+	commitFailures, restarts            *prometheus.CounterVec
 	commitSeconds                       prometheus.Histogram
 }
 
@@ -44,6 +44,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		deadLetters:    vec("dead_letters_total", "Records written to dead letter queues."),
 		deadLetterFail: vec("dead_letter_failures_total", "Records that a dead letter queue refused; their task ends."),
 		commitFailures: vec("offset_commit_failures_total", "Commits of offsets that failed and are tried again. A steady rise means duplicates after a restart."),
+		restarts:       vec("restarts_total", "Restarts of connectors and tasks that failed, by themselves; of the connector itself where task is empty."),
 		commitSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "millrace", Subsystem: "connect",
 			Name: "offset_commit_seconds", Help: "Time of successful commits of offsets.", Buckets: prometheus.ExponentialBuckets(0.001, 4, 8)}),
 	}
@@ -78,11 +79,19 @@ func labels(id TaskID) prometheus.Labels {
 	return prometheus.Labels{"connector": id.Connector, "task": strconv.Itoa(id.Task)}
 }
 
+// healLabels are those of a task or, for itself, the connector.
+func healLabels(connector string, id int) prometheus.Labels {
+	if id == itself {
+		return prometheus.Labels{"connector": connector, "task": ""}
+	}
+	return labels(TaskID{connector, id})
+}
+
 // forget drops the counters of a connector that is gone.
 func (m *metrics) forget(connector string) {
 	for _, v := range []*prometheus.CounterVec{
 		m.polled, m.written, m.dropped, m.read, m.put, m.failures, m.errors, m.skipped, m.retries, m.logged, m.deadLetters,
-		m.deadLetterFail, m.commitFailures,
+		m.deadLetterFail, m.commitFailures, m.restarts,
 	} {
 		v.DeletePartialMatch(prometheus.Labels{"connector": connector})
 	}

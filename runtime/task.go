@@ -30,6 +30,7 @@ type runner interface {
 type task struct {
 	id          int
 	tasksOffset int64
+	began       time.Time
 	paused      bool
 	version     *string
 	log         *slog.Logger
@@ -84,7 +85,7 @@ func (i *instance) taskVersion(c *state.Connector) *string {
 func (i *instance) startTask(c *state.Connector, id int, paused bool) error {
 	ctx, cancel := context.WithCancel(i.h.life)
 	t := &task{
-		id: id, tasksOffset: c.TasksOffset, paused: paused, version: i.taskVersion(c), log: i.log.With("task", id),
+		id: id, tasksOffset: c.TasksOffset, began: time.Now(), paused: paused, version: i.taskVersion(c), log: i.log.With("task", id),
 		cancel: cancel, done: make(chan struct{}),
 	}
 	i.tasks[id] = t
@@ -101,6 +102,7 @@ func (i *instance) startTask(c *state.Connector, id int, paused bool) error {
 		t.failed = true
 		close(t.done)
 		i.putTask(id, StateFailed, err, t.version)
+		i.taskFailed(t, err)
 		return err
 	}
 	t.runner = runner
@@ -109,19 +111,28 @@ func (i *instance) startTask(c *state.Connector, id int, paused bool) error {
 		defer cancel()
 		defer closeAll()
 		err := runner.Run(ctx)
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		if err != nil && !t.abandoned {
-			t.failed = true
-			log := t.log
-			if cause := errors.Unwrap(err); cause != nil {
-				log = log.With("cause", cause)
-			}
-			log.Error("task failed", "err", err)
-			i.putTask(id, StateFailed, err, t.version)
+		if err != nil && t.fail(i, err) {
+			i.h.enqueue(i.name, func(i *instance) { i.taskFailed(t, err) })
 		}
 	}()
 	return nil
+}
+
+// fail notes that the task has ended with err; it returns false if nobody is interested any more.
+func (t *task) fail(i *instance, err error) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.abandoned {
+		return false
+	}
+	t.failed = true
+	log := t.log
+	if cause := errors.Unwrap(err); cause != nil {
+		log = log.With("cause", cause)
+	}
+	log.Error("task failed", "err", err)
+	i.putTask(t.id, StateFailed, err, t.version)
+	return true
 }
 
 // stopTasks stops tasks side by side. One that has not ended at the deadline is left to itself.
@@ -139,6 +150,7 @@ func (i *instance) stopTasks(ids []int, deadline time.Time, report bool) {
 			continue
 		}
 		delete(i.tasks, id)
+		i.setRecovery(id, nil)
 		select {
 		case <-t.done:
 		case <-ctx.Done():

@@ -5,12 +5,13 @@ import (
 	"strings"
 
 	"millrace/connectors"
+	"millrace/runtime/internal/heal"
 )
 
 // WorkerKeys defines the keys of a worker file for mode, with Kafka Connect's names, types, defaults and rules. Those that only
 // make sense for Java (plugin.discovery, metric.reporters and the like) are checked and otherwise ignored.
 func WorkerKeys(mode Mode) *connectors.ConfigDef {
-	keys := commonKeys()
+	keys := append(commonKeys(), heal.Keys()...)
 	if mode == Distributed {
 		keys = append(keys, groupKeys()...)
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"millrace/connectors"
+	"millrace/runtime/internal/heal"
 	"millrace/runtime/state"
 )
 
@@ -145,6 +146,13 @@ func (h *herder) validate(ctx context.Context, config connectors.RawConfig) erro
 		}
 		b.WriteString("\nYou can also find the above list of errors at the endpoint `/connector-plugins/{connectorType}/config/validate`")
 		return Errorf(KindBadRequest, "%s", b.String())
+	}
+	resolved, err := h.resolved(config)
+	if err != nil {
+		return err
+	}
+	if _, err := heal.Parse(resolved, nil); err != nil {
+		return Errorf(KindBadRequest, "%s", err)
 	}
 	if v := config["exactly.once.support"]; v != nil && strings.EqualFold(strings.TrimSpace(*v), "required") {
 		return Errorf(KindBadRequest, "exactly.once.support: required is valid, but this version has no transactions yet; "+

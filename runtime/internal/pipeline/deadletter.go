@@ -57,7 +57,7 @@ func (q *DeadLetterQueue) Send(f *Failure, r *kgo.Record, done func(error)) {
 	q.Producer.Produce(context.Background(), letter, func(_ *kgo.Record, err error) {
 		if err != nil {
 			q.Failed.Inc()
-			done(&FatalError{Msg: "Could not write to the dead letter queue " + q.Topic, Cause: err})
+			done(&FatalError{Msg: deadLetterFailed + q.Topic, Cause: err})
 			return
 		}
 		q.Sent.Inc()

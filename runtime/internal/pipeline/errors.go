@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"strings"
 	"time"
@@ -136,11 +137,11 @@ func (e *Errors) Decide(ctx context.Context, f *Failure) error {
 	}
 	if !e.tolerateAll {
 		count(e.counts.Errors)
-		return &FatalError{Msg: "Tolerance exceeded in error handler", Cause: f.Err}
+		return &FatalError{Msg: toleranceExceeded, Cause: f.Err}
 	}
 	if !tolerable(f) {
 		count(e.counts.Errors)
-		return &FatalError{Msg: "Unhandled exception in error handler", Cause: f.Err}
+		return &FatalError{Msg: unhandled, Cause: f.Err}
 	}
 	count(e.counts.Skipped)
 	return nil
@@ -153,6 +154,26 @@ func tolerable(f *Failure) bool {
 		return true
 	}
 	return connectors.Retriable(f.Err)
+}
+
+// The texts of fatal errors that say what kind of trouble it is.
+const (
+	toleranceExceeded = "Tolerance exceeded in error handler"
+	unhandled         = "Unhandled exception in error handler"
+	deadLetterFailed  = "Could not write to the dead letter queue "
+	// SendFailed is that of a record that the log refused.
+	SendFailed = "Unrecoverable exception from producer send callback"
+)
+
+// IsTolerance reports whether err says that a record failed and the policy does not let it go.
+func IsTolerance(err error) bool { return hasMsg(err, toleranceExceeded) || hasMsg(err, unhandled) }
+
+// IsLog reports whether err says that the log refused a record or a dead letter.
+func IsLog(err error) bool { return hasMsg(err, SendFailed) || hasMsg(err, deadLetterFailed) }
+
+func hasMsg(err error, msg string) bool {
+	f, ok := errors.AsType[*FatalError](err)
+	return ok && strings.HasPrefix(f.Msg, msg)
 }
 
 // A FatalError ends a task. Its text does not include the cause: a trace shows both.

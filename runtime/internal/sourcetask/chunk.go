@@ -244,7 +244,7 @@ func (t *Task) produceFailed(c *chunk, f failure) error {
 			return nil
 		}
 	}
-	return &pipeline.FatalError{Msg: "Unrecoverable exception from producer send callback",
+	return &pipeline.FatalError{Msg: pipeline.SendFailed,
 		Cause: fmt.Errorf("write to topic %s: %w", f.record.Topic, f.err)}
 }
 
