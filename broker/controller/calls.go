@@ -43,6 +43,21 @@ func call[R any](ctx context.Context, c *Controller, validateOnly bool, decide f
 	return result, nil
 }
 
+// callOrRefuse is call for a decision that may be an error as a whole.
+func callOrRefuse[R any](ctx context.Context, c *Controller, decide func(d *decider, im *metadata.Image) (R, []metadata.Record, error)) (R, error) {
+	var result R
+	cmd := &command{}
+	cmd.decide = func(d *decider, im *metadata.Image) (records []metadata.Record) {
+		result, records, cmd.refusal = decide(d, im)
+		return records
+	}
+	if err := c.do(ctx, cmd); err != nil {
+		var zero R
+		return zero, err
+	}
+	return result, nil
+}
+
 // CreateTopics creates topics, each one atomically, and answers in the order of the request; of topics that are named
 // twice one answer refuses all. With validateOnly it checks everything and makes nothing.
 func (c *Controller) CreateTopics(ctx context.Context, topics []NewTopic, validateOnly bool) ([]CreatedTopic, error) {
@@ -84,17 +99,4 @@ func (c *Controller) AllocateProducerIDs(ctx context.Context) (ProducerIDs, erro
 	return call(ctx, c, false, func(d *decider, im *metadata.Image) (ProducerIDs, []metadata.Record) {
 		return d.allocateProducerIDs(im)
 	})
-}
-
-// RegisterBroker registers a broker process and returns its epoch. Its partitions without a leader get one.
-func (c *Controller) RegisterBroker(ctx context.Context, r Registration) (epoch int64, err error) {
-	cmd := &command{
-		decide: func(d *decider, im *metadata.Image) []metadata.Record { return d.registerBroker(im, r) },
-	}
-	result := make(chan int64, 1)
-	cmd.finish = func(im *metadata.Image) { result <- im.Broker(r.ID).Epoch }
-	if err := c.do(ctx, cmd); err != nil {
-		return 0, err
-	}
-	return <-result, nil
 }

@@ -108,6 +108,8 @@ type Registration struct {
 	Incarnation [16]byte
 	Rack        string
 	Listeners   []metadata.Listener
+	// Directory is the process's data directory: with another one than before, all that the broker had is gone.
+	Directory metadata.DirectoryID
 	// CleanLogs says that the broker's last process closed its logs: nothing they held is missing.
 	CleanLogs bool
 }

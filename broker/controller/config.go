@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"time"
 
+	"millrace/broker/metadata"
 	"millrace/broker/quorum"
 )
 
@@ -17,6 +19,15 @@ type Config struct {
 	// ClusterID is the cluster this node belongs to. The first controller of a cluster records it; a log that records
 	// another one is refused. Empty: whatever the log says, or a new one.
 	ClusterID string
+	// NodeID is this node, Directory its data directory. Without a directory the members of the quorum are left as they are.
+	NodeID    metadata.BrokerID
+	Directory metadata.DirectoryID
+	// Incarnation is the id of this process, which registers as a broker: see live in Controller.
+	Incarnation [16]byte
+	// Voters are the nodes that the configuration names as voters.
+	Voters []metadata.BrokerID
+	// SessionTimeout is broker.session.timeout.ms: a broker that was not heard of for so long is fenced. 0: 4 s.
+	SessionTimeout time.Duration
 	// NumPartitions is num.partitions, what a topic gets that asks for UseDefault. 0: 1.
 	NumPartitions int32
 	// ReplicationFactor is default.replication.factor. 0: 1.
@@ -36,6 +47,8 @@ type Quorum interface {
 	Updates() <-chan quorum.Update
 	Propose(ctx context.Context, term uint64, data ...[]byte) error
 	Compact(ctx context.Context, index uint64, state []byte)
+	ProposeChange(ctx context.Context, term uint64, c quorum.Change) error
+	Status(ctx context.Context) (quorum.Status, error)
 }
 
 var _ Quorum = (*quorum.Node)(nil)
@@ -55,6 +68,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.ReplicationFactor < 1 {
 		return c, fmt.Errorf("default.replication.factor: must be at least 1, got %d", c.ReplicationFactor)
+	}
+	if c.SessionTimeout == 0 {
+		c.SessionTimeout = 4 * time.Second
 	}
 	if c.Rand == nil {
 		c.Rand = rand.Reader

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"millrace/broker/metadata"
 	"millrace/broker/quorum"
@@ -23,6 +24,8 @@ type Controller struct {
 	commands    chan *command
 	done        chan struct{} // closed when Run returns
 	published   atomic.Pointer[metadata.Image]
+	state       atomic.Pointer[state]
+	registered  atomic.Int64 // this node's broker epoch, 0 before it has one
 	subscribers []func(old, next *metadata.Image)
 
 	// The rest belongs to Run.
@@ -37,6 +40,17 @@ type Controller struct {
 	image, tip *metadata.Image
 	// inflight are the proposals of role.Term in log order.
 	inflight []*proposal
+	members  quorum.Members
+	// changing is closed at the next change of state: see Changed.
+	changing chan struct{}
+}
+
+// state is what others may know between two images.
+type state struct {
+	leader  metadata.BrokerID
+	newest  *metadata.Image
+	members quorum.Members
+	changed chan struct{}
 }
 
 // command is one call: decide fills in the caller's answer and returns the records it needs. finish, if set, completes
@@ -44,7 +58,9 @@ type Controller struct {
 type command struct {
 	decide func(d *decider, im *metadata.Image) []metadata.Record
 	finish func(im *metadata.Image)
-	answer chan error
+	// refusal is an answer for the command as a whole that decide came to; there are no records then.
+	refusal error
+	answer  chan error
 }
 
 // proposal is one entry on its way, and the commands that are answered when it is committed.
@@ -63,14 +79,16 @@ func New(cfg Config) (*Controller, error) {
 		return nil, err
 	}
 	c := &Controller{
-		cfg:      cfg,
-		decider:  decider{partitions: cfg.NumPartitions, replication: cfg.ReplicationFactor, rand: cfg.Rand, static: cfg.Static},
+		cfg: cfg,
+		decider: decider{partitions: cfg.NumPartitions, replication: cfg.ReplicationFactor, rand: cfg.Rand, static: cfg.Static,
+			self: cfg.NodeID, voters: cfg.Voters, sessions: sessions{timeout: cfg.SessionTimeout}, now: time.Now},
 		commands: make(chan *command),
 		done:     make(chan struct{}),
 		image:    metadata.NewImage(),
 	}
 	c.tip, c.shown = c.image, c.image
 	c.published.Store(c.image)
+	c.note()
 	return c, nil
 }
 
@@ -88,7 +106,16 @@ func (c *Controller) Subscribe(f func(old, next *metadata.Image)) {
 // does not understand, or belongs to another cluster.
 func (c *Controller) Run(ctx context.Context) error {
 	defer close(c.done)
+	var ticker *time.Ticker
 	for {
+		var tick <-chan time.Time
+		if c.role.Leading && c.several() {
+			if ticker == nil {
+				ticker = time.NewTicker(c.cfg.SessionTimeout / 8)
+				defer ticker.Stop()
+			}
+			tick = ticker.C
+		}
 		commands := c.commands
 		if c.role.Leader == 0 || c.role.Leader == c.role.Self && !c.role.Leading {
 			commands = nil // an election is on: let them wait
@@ -104,6 +131,66 @@ func (c *Controller) Run(ctx context.Context) error {
 			}
 		case cmd := <-commands:
 			c.round(ctx, cmd)
+		case <-tick:
+			c.expire(ctx)
+			c.reconcile(ctx)
+		}
+	}
+}
+
+// several reports whether there are other nodes to watch over. Alone, a controller has no clock.
+func (c *Controller) several() bool {
+	return len(c.members.Voters)+len(c.members.Learners) > 1 || len(c.image.Brokers()) > 1 || len(c.image.Members()) > 1
+}
+
+// note makes the state known that leader and image are in.
+func (c *Controller) note() {
+	leader := metadata.NoBroker
+	if c.role.Leader != 0 && (c.role.Leading || c.role.Leader != c.role.Self) {
+		leader = c.image.NodeOfRaftID(c.role.Leader)
+	}
+	was := c.changing
+	c.changing = make(chan struct{})
+	c.state.Store(&state{leader, c.image, c.members, c.changing})
+	if was != nil {
+		close(was)
+	}
+}
+
+// Leader returns the active controller's node, or NoBroker during an election.
+func (c *Controller) Leader() metadata.BrokerID { return c.state.Load().leader }
+
+// Changed returns a channel that is closed when leader, members or image change after the call.
+func (c *Controller) Changed() <-chan struct{} { return c.state.Load().changed }
+
+// Newest is the newest image, perhaps one of the past that nobody has seen yet: good for finding nodes, and for nothing else.
+func (c *Controller) Newest() *metadata.Image { return c.state.Load().newest }
+
+// Members are the members of the quorum.
+func (c *Controller) Members() quorum.Members { return c.state.Load().members }
+
+// Registered returns the epoch under which this node's broker is registered, and whether it is.
+func (c *Controller) Registered() (epoch int64, ok bool) {
+	epoch = c.registered.Load()
+	return epoch, epoch != 0
+}
+
+// SetRegistered notes this node's broker epoch.
+func (c *Controller) SetRegistered(epoch int64) { c.registered.Store(epoch) }
+
+// AwaitIndex waits until Image includes index.
+func (c *Controller) AwaitIndex(ctx context.Context, index uint64) error {
+	for {
+		changed := c.Changed()
+		if c.Image().Index() >= index {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return fmt.Errorf("%w: %w", ErrTimeout, context.Cause(ctx))
+		case <-c.done:
+			return ErrClosed
 		}
 	}
 }
@@ -117,6 +204,9 @@ func (c *Controller) round(ctx context.Context, cmd *command) {
 	var proposals []*proposal
 	for range maxCommands {
 		records := cmd.decide(&c.decider, c.tip)
+		if cmd.refusal != nil {
+			records = nil
+		}
 		if p, err := c.prepare(records, cmd, proposals); err != nil {
 			cmd.answer <- err
 		} else if p != nil {
@@ -213,10 +303,10 @@ func (c *Controller) failInflight(err error) {
 }
 
 func (c *Controller) answer(cmd *command) {
-	if cmd.finish != nil {
+	if cmd.finish != nil && cmd.refusal == nil {
 		cmd.finish(c.image)
 	}
-	cmd.answer <- nil
+	cmd.answer <- cmd.refusal
 }
 
 // update applies what the quorum committed, shows it to the subscribers, publishes it, and answers.
@@ -246,7 +336,13 @@ func (c *Controller) update(ctx context.Context, u quorum.Update) error {
 	if id := c.image.ClusterID(); id != "" && c.cfg.ClusterID != "" && id != c.cfg.ClusterID {
 		return fmt.Errorf("the metadata log belongs to cluster %s, this node to cluster %s; a data directory of another cluster was put in its place", id, c.cfg.ClusterID)
 	}
+	if u.Members != nil {
+		c.members = *u.Members
+	}
+	b := c.image.Broker(c.cfg.NodeID)
+	c.live = c.live || b != nil && b.Incarnation == c.cfg.Incarnation && b.Incarnation != [16]byte{}
 	c.show()
+	c.note()
 	for _, p := range c.inflight[:own] {
 		for _, cmd := range p.commands {
 			c.answer(cmd)
@@ -264,6 +360,10 @@ func (c *Controller) update(ctx context.Context, u quorum.Update) error {
 			return err
 		}
 		c.show()
+		c.note()
+	}
+	if u.Members != nil || len(u.Entries) > 0 || u.Role != nil {
+		c.reconcile(ctx)
 	}
 	return nil
 }
@@ -287,12 +387,33 @@ func (c *Controller) changeRole(ctx context.Context, role quorum.Role) error {
 	if role.Leading != c.role.Leading {
 		c.cfg.Logger.Info("controller role changed", "leading", role.Leading, "term", role.Term)
 	}
+	if role.Leading && !c.role.Leading {
+		c.decider.sessions.restart(c.image, c.decider.now())
+	}
 	c.role = role
-	// A leader has everything that was committed before its term. A follower goes by its leader's word.
-	c.live = c.live || role.Leading || role.Leader != 0 && role.Leader != role.Self
+	// A leader has everything that was committed before its term. On other nodes the registration of this process, which comes
+	// after its start, shows that the image is one of the present.
+	c.live = c.live || role.Leading
 	if role.Leading && c.image.ClusterID() == "" {
 		return c.formCluster(ctx)
 	}
+	if _, known := c.image.Member(c.cfg.NodeID); role.Leading && !known && c.cfg.Directory != (metadata.DirectoryID{}) {
+		return c.formMembers(ctx) // a log from before members were recorded
+	}
+	return nil
+}
+
+// selfMember is the record of this node, which made its log itself.
+func (c *Controller) selfMember() metadata.Record {
+	return &metadata.MemberRecord{Node: c.cfg.NodeID, Directory: c.cfg.Directory, RaftID: c.role.Self, Voter: true}
+}
+
+func (c *Controller) formMembers(ctx context.Context) error {
+	p, err := c.prepare([]metadata.Record{c.selfMember()}, &command{answer: make(chan error, 1)}, nil)
+	if err != nil {
+		return err
+	}
+	c.propose(ctx, []*proposal{p})
 	return nil
 }
 
@@ -306,6 +427,9 @@ func (c *Controller) formCluster(ctx context.Context) error {
 		}
 	}
 	records := []metadata.Record{&metadata.ClusterRecord{ClusterID: id}}
+	if c.cfg.Directory != (metadata.DirectoryID{}) {
+		records = append(records, c.selfMember())
+	}
 	for _, name := range slices.Sorted(maps.Keys(c.cfg.Features)) {
 		records = append(records, &metadata.FeatureRecord{Name: name, Level: c.cfg.Features[name]})
 	}

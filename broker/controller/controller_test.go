@@ -73,6 +73,10 @@ func (q *fakeQuorum) commitLocked() {
 	q.waiting = nil
 }
 
+func (q *fakeQuorum) ProposeChange(context.Context, uint64, quorum.Change) error { return nil }
+
+func (q *fakeQuorum) Status(context.Context) (quorum.Status, error) { return quorum.Status{}, nil }
+
 func (q *fakeQuorum) Compact(_ context.Context, index uint64, state []byte) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -81,7 +85,7 @@ func (q *fakeQuorum) Compact(_ context.Context, index uint64, state []byte) {
 
 func start(t *testing.T, q controller.Quorum, configure ...func(*controller.Config)) *controller.Controller {
 	t.Helper()
-	cfg := controller.Config{Quorum: q, Rand: rand.NewChaCha8([32]byte{1}), NumPartitions: 3, Features: map[string]int16{"metadata.version": 1}}
+	cfg := controller.Config{NodeID: 1, Quorum: q, Rand: rand.NewChaCha8([32]byte{1}), NumPartitions: 3, Features: map[string]int16{"metadata.version": 1}}
 	for _, f := range configure {
 		f(&cfg)
 	}
@@ -122,6 +126,10 @@ func register(t *testing.T, c *controller.Controller, id metadata.BrokerID, inca
 	epoch, err := c.RegisterBroker(t.Context(), controller.Registration{ID: id, Incarnation: [16]byte{incarnation}})
 	if err != nil {
 		t.Fatal(err)
+	}
+	a, err := c.Heartbeat(t.Context(), controller.Heartbeat{ID: id, Epoch: epoch, Seen: uint64(epoch)})
+	if err != nil || a.Fenced {
+		t.Fatalf("heartbeat of broker %d: %+v, %v", id, a, err)
 	}
 	return epoch
 }

@@ -4,17 +4,27 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"time"
 
 	"millrace/broker/metadata"
 )
 
-// decider turns commands into records. It is pure: everything it knows comes from its fields, the image and the command,
-// and its results depend on nothing else (random ids come from rand).
+// decider turns commands into records. Everything it knows comes from its fields, the image and the command, and its results
+// depend on nothing else (random ids come from rand, the time from now). What it remembers between commands is when
+// brokers were heard of.
 type decider struct {
 	partitions  int32
 	replication int16
 	rand        io.Reader
 	static      map[string]string // the broker's own values for topic configs, which elections go by
+
+	// self is the controller's own node; voters are those of the configuration.
+	self   metadata.BrokerID
+	voters []metadata.BrokerID
+
+	// sessions are the leader's, by the clock now.
+	sessions sessions
+	now      func() time.Time
 }
 
 func refuse(kind error, format string, args ...any) error {

@@ -54,7 +54,7 @@ func TestReplayShowsNothingOfThePast(t *testing.T) {
 	now := c.Image().Topic("a").ID
 
 	again := newFakeQuorum()
-	c2, err := controller.New(controller.Config{Quorum: again})
+	c2, err := controller.New(controller.Config{NodeID: 1, Quorum: again})
 	if err != nil {
 		t.Fatal(err)
 	}

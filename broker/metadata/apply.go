@@ -91,7 +91,7 @@ func (r *BrokerRecord) apply(b *builder) error {
 	b.im.brokers = own(b.base.brokers, b.im.brokers)
 	b.im.brokers[r.ID] = &Broker{
 		ID: r.ID, Epoch: epoch, Incarnation: r.Incarnation, Rack: r.Rack, Listeners: r.Listeners,
-		Fenced: r.Fenced, ShuttingDown: r.ShuttingDown,
+		Fenced: r.Fenced, ShuttingDown: r.ShuttingDown, Directory: r.Directory,
 	}
 	return nil
 }

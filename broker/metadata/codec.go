@@ -27,7 +27,7 @@ import (
 //	10 member        int node, id directory, uvarint raft-id, bool voter
 //	11 remove member int node
 //
-// Version 1 of broker adds: bool shutting-down, always 1.
+// Version 1 of broker adds: bool shutting-down, id directory.
 //
 // Integrity is the log's business: entries and snapshots are stored with a checksum.
 const batchFormat = 1

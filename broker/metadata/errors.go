@@ -25,6 +25,16 @@ var (
 	ErrInvalidRequest = errors.New("invalid request")
 	// ErrDuplicateBroker: another live process registered the same node id (DUPLICATE_BROKER_REGISTRATION).
 	ErrDuplicateBroker = errors.New("duplicate broker registration")
+	// ErrStaleBrokerEpoch: a broker speaks under a registration that is not in force (STALE_BROKER_EPOCH).
+	ErrStaleBrokerEpoch = errors.New("stale broker epoch")
+	// ErrUnknownBroker: no broker of that id is registered (BROKER_ID_NOT_REGISTERED).
+	ErrUnknownBroker = errors.New("broker not registered")
+	// ErrInconsistentCluster: a node of another cluster (INCONSISTENT_CLUSTER_ID).
+	ErrInconsistentCluster = errors.New("inconsistent cluster id")
+	// ErrDuplicateVoter: the node votes already (DUPLICATE_VOTER).
+	ErrDuplicateVoter = errors.New("duplicate voter")
+	// ErrVoterNotFound: the node does not vote (VOTER_NOT_FOUND).
+	ErrVoterNotFound = errors.New("voter not found")
 	// ErrUnsupported: a feature or resource this version does not have (UNSUPPORTED_VERSION).
 	ErrUnsupported = errors.New("unsupported")
 )

@@ -63,6 +63,8 @@ type Broker struct {
 	Listeners   []Listener
 	// Fenced brokers lead nothing and are hidden from clients.
 	Fenced bool
+	// Directory is the data directory of the process, zero if it is not known.
+	Directory DirectoryID
 	// ShuttingDown brokers get nothing new to lead, nor join an ISR.
 	ShuttingDown bool
 }

@@ -42,6 +42,7 @@ func sample() []metadata.Record {
 		}},
 		&metadata.BrokerRecord{ID: 2, Epoch: 77, Fenced: true},
 		&metadata.BrokerRecord{ID: 3, Epoch: 78, ShuttingDown: true},
+		&metadata.BrokerRecord{ID: 4, Epoch: 79, Fenced: true, Directory: metadata.DirectoryID{6}},
 		&metadata.MemberRecord{Node: 1, Directory: metadata.DirectoryID{7}, RaftID: 2, Voter: true},
 		&metadata.MemberRecord{Node: 2, Directory: metadata.DirectoryID{8}},
 		&metadata.MemberRecord{Node: 9, Directory: metadata.DirectoryID{9}, RaftID: 10},

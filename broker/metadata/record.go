@@ -34,6 +34,8 @@ type BrokerRecord struct {
 	Fenced      bool
 	// ShuttingDown (version 1) says that the broker has asked to stop and gives away what it leads.
 	ShuttingDown bool
+	// Directory (version 1) is the data directory of the process.
+	Directory DirectoryID
 }
 
 // MemberRecord (metadata.version 2) gives a node's metadata log its id in the quorum. It replaces the node's record
@@ -138,7 +140,7 @@ func (*RemoveMemberRecord) kind() (typ, version uint64) { return 11, 0 }
 
 // A broker record without what came with version 1 is written as version 0.
 func (r *BrokerRecord) kind() (typ, version uint64) {
-	if r.ShuttingDown {
+	if r.ShuttingDown || r.Directory != (DirectoryID{}) {
 		return 3, 1
 	}
 	return 3, 0

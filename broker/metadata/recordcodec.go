@@ -31,8 +31,8 @@ func (r *BrokerRecord) appendTo(b []byte) []byte {
 		b = appendString(b, l.SecurityProtocol)
 	}
 	b = appendBool(b, r.Fenced)
-	if r.ShuttingDown {
-		b = appendBool(b, true)
+	if _, version := r.kind(); version == 1 {
+		b = append(appendBool(b, r.ShuttingDown), r.Directory[:]...)
 	}
 	return b
 }
@@ -54,8 +54,11 @@ func (r *BrokerRecord) decode(d *decoder) {
 		}
 	}
 	r.Fenced = d.bool()
-	if r.ShuttingDown && !d.bool() {
-		d.fail(errors.New("version 1 without what it adds"))
+	if _, version := r.kind(); version == 1 {
+		r.ShuttingDown, r.Directory = d.bool(), d.id()
+		if _, now := r.kind(); now != 1 {
+			d.fail(errors.New("version 1 without what it adds"))
+		}
 	}
 }
 

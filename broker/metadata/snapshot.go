@@ -59,7 +59,7 @@ func compareResources(a, b ConfigResource) int {
 func (b *Broker) Record() *BrokerRecord {
 	return &BrokerRecord{
 		ID: b.ID, Epoch: b.Epoch, Incarnation: b.Incarnation, Rack: b.Rack, Listeners: b.Listeners,
-		Fenced: b.Fenced, ShuttingDown: b.ShuttingDown,
+		Fenced: b.Fenced, ShuttingDown: b.ShuttingDown, Directory: b.Directory,
 	}
 }
 

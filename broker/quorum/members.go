@@ -28,6 +28,18 @@ const (
 	Remove
 )
 
+func (k ChangeKind) String() string {
+	switch k {
+	case AddLearner:
+		return "add learner"
+	case Promote:
+		return "promote"
+	case Remove:
+		return "remove"
+	}
+	return fmt.Sprintf("ChangeKind(%d)", int(k))
+}
+
 var changeTypes = map[ChangeKind]pb.ConfChangeType{
 	AddLearner: pb.ConfChangeAddLearnerNode, Promote: pb.ConfChangeAddNode, Remove: pb.ConfChangeRemoveNode,
 }
