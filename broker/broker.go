@@ -151,7 +151,7 @@ func (b *Broker) open(ctx context.Context) (_ *parts, err error) {
 	closers = append(closers, p.quorum)
 
 	p.controller, err = controller.New(controller.Config{
-		Quorum: p.quorum, ClusterID: p.logs.ClusterID(),
+		NodeID: metadata.BrokerID(cfg.NodeID), Quorum: p.quorum, ClusterID: p.logs.ClusterID(),
 		NumPartitions: cfg.NumPartitions, ReplicationFactor: cfg.ReplicationFactor, Logger: cfg.Logger,
 	})
 	if err != nil {
