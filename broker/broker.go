@@ -135,6 +135,7 @@ func (b *Broker) open(ctx context.Context) (_ *parts, err error) {
 		Dir: cfg.DataDir, NodeID: cfg.NodeID, ClusterID: cfg.ClusterID, Logger: cfg.Logger,
 		RetentionCheckInterval: cfg.RetentionCheckInterval, CheckpointInterval: cfg.CheckpointInterval,
 		CleanerBackoff: cfg.CleanerBackoff, CleanerBufferBytes: cfg.CleanerBufferBytes, Registerer: cfg.Registerer,
+		OnISRChange: func(l *partition.Partition) { p.replicas.OnISRChange(l) }, // logs are opened by replicas
 	})
 	if err != nil {
 		return nil, err
@@ -152,14 +153,17 @@ func (b *Broker) open(ctx context.Context) (_ *parts, err error) {
 
 	p.controller, err = controller.New(controller.Config{
 		NodeID: metadata.BrokerID(cfg.NodeID), Quorum: p.quorum, ClusterID: p.logs.ClusterID(),
-		NumPartitions: cfg.NumPartitions, ReplicationFactor: cfg.ReplicationFactor, Logger: cfg.Logger,
+		NumPartitions: cfg.NumPartitions, ReplicationFactor: cfg.ReplicationFactor, Static: cfg.Static, Logger: cfg.Logger,
 	})
 	if err != nil {
 		return nil, err
 	}
 	p.replicas = replica.New(replica.Config{
 		NodeID: metadata.BrokerID(cfg.NodeID), Logs: p.logs, Static: cfg.Static,
-		ProducerExpiration: cfg.ProducerExpiration, Logger: cfg.Logger,
+		ProducerExpiration: cfg.ProducerExpiration, Logger: cfg.Logger, Registerer: cfg.Registerer,
+		AlterPartitions: func(ctx context.Context, epoch int64, changes []controller.ISRChange) ([]controller.ISRResult, error) {
+			return p.controller.AlterPartitions(ctx, metadata.BrokerID(cfg.NodeID), epoch, changes)
+		},
 	})
 	p.controller.Subscribe(p.replicas.Apply)
 
