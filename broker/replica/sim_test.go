@@ -564,7 +564,7 @@ func (s *sim) check() {
 }
 
 func TestSimulation(t *testing.T) {
-	seeds, first := uint64(60), uint64(0)
+	seeds, first := uint64(40), uint64(0)
 	if v, err := strconv.ParseUint(os.Getenv("SEEDS"), 10, 64); err == nil {
 		seeds = v
 	}
