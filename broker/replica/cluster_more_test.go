@@ -232,8 +232,9 @@ func TestCoordinatorMoves(t *testing.T) {
 		found := admin.FindGroupCoordinators(t.Context(), "g")
 		n := c.node(metadata.BrokerID(found["g"].NodeID))
 		n.stop(true)
+		admin = kadm.NewClient(c.client()) // franz-go goes on dialling a coordinator that is gone
 		var got kadm.OffsetResponses
-		await(t, "the next coordinator", func() bool { // the client still dials the one that is gone
+		await(t, "the next coordinator", func() bool {
 			var err error
 			got, err = admin.FetchOffsets(t.Context(), "g")
 			return err == nil
