@@ -268,7 +268,7 @@ func (f *fetcher) settle(at place, t *target, rp *kmsg.FetchResponseTopicPartiti
 	}
 	// Leader and follower hear of an election at different times: a little patience first.
 	expected := errors.Is(err, kerr.UnknownLeaderEpoch) || errors.Is(err, kerr.NotLeaderForPartition) ||
-		errors.Is(err, kerr.UnknownTopicID) || errors.Is(err, kerr.FencedLeaderEpoch)
+		errors.Is(err, kerr.UnknownTopicID) || errors.Is(err, kerr.UnknownTopicOrPartition) || errors.Is(err, kerr.FencedLeaderEpoch)
 	delay := f.cfg.FetchBackoff
 	if expected {
 		delay = min(delay, 10*time.Millisecond<<min(t.failures, 10))
