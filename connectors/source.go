@@ -1,6 +1,9 @@
 package connectors
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // A Source is a source connector: it splits the work into task configurations.
 //
@@ -48,6 +51,13 @@ type CommittedRecord struct {
 // It runs beside Poll.
 type OffsetCommitter interface {
 	Commit(ctx context.Context) error
+}
+
+// PeerReporter is an optional ability of source and sink tasks: to say that their foreign system cannot be reached, which they go on
+// trying. Unreachable returns a nil error while it answers, else what is wrong and since when. It may be called at any time, from any
+// goroutine, and must not block.
+type PeerReporter interface {
+	Unreachable() (since time.Time, err error)
 }
 
 // OffsetAlterer is an optional ability of a Source: to check and apply what PATCH and DELETE /connectors/{c}/offsets ask

@@ -52,6 +52,7 @@ until_state RUNNING
 call GET "/connectors?expand=info&expand=status" 200
 call GET /connectors/$name 200
 call GET /connectors/$name/status 200
+call GET /connectors/$name/health 200
 call GET /connectors/$name/tasks 200
 call GET /connectors/$name/tasks/0/status 200
 call POST /connectors/$name/tasks/0/restart 204

@@ -90,5 +90,6 @@ type (
 	expandedBody    struct {
 		Info   *runtime.ConnectorInfo   `json:"info,omitempty"`
 		Status *runtime.ConnectorStatus `json:"status,omitempty"`
+		Health *runtime.ConnectorHealth `json:"health,omitempty"`
 	}
 )

@@ -55,6 +55,8 @@ func (s *Server) expand(ctx context.Context, name string, what []string) (map[st
 			part, err = s.herder.Connector(ctx, name)
 		case "status":
 			part, err = s.herder.Status(ctx, name)
+		case "health":
+			part, err = s.herder.ConnectorHealth(ctx, name)
 		default:
 			s.log.Debug("unknown value of expand ignored", "value", w)
 			continue
@@ -234,6 +236,13 @@ func (s *Server) getStatus(c *gin.Context) {
 	defer cancel()
 	status, err := s.herder.Status(ctx, param(c, "name"))
 	s.send(c, http.StatusOK, status, err)
+}
+
+func (s *Server) getConnectorHealth(c *gin.Context) {
+	ctx, cancel := s.herderContext(c)
+	defer cancel()
+	health, err := s.herder.ConnectorHealth(ctx, param(c, "name"))
+	s.send(c, http.StatusOK, health, err)
 }
 
 func (s *Server) pause(c *gin.Context) {

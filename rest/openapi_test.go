@@ -68,9 +68,10 @@ func TestOpenAPI(t *testing.T) {
 			}
 		}
 	}
+	ours := []string{"/openapi.json", "/metrics", "/connectors/{name}/health"} // Kafka Connect has none of them
 	for path, item := range doc.Paths.Map() {
 		for method := range item.Operations() {
-			if known := answered[method+" "+path]; !known && path != "/openapi.json" && path != "/metrics" {
+			if known := answered[method+" "+path]; !known && !slices.Contains(ours, path) {
 				t.Errorf("no recorded conversation has %s %s", method, path)
 			}
 		}

@@ -39,7 +39,7 @@ func (s *Server) routes() []route {
 		{http.MethodGet, "/openapi.json", s.getOpenAPI, does("This API, described as OpenAPI 3.").answers(200, openDocument{})},
 
 		{http.MethodGet, "/connectors", s.getConnectors, does("Names of all connectors; with expand an object of what was asked for, by name.").
-			param(queryParameter{name: "expand", doc: "what to show of each connector; may be given more than once", values: []string{"info", "status"}, list: true}).answers(200, namesOrExpanded{})},
+			param(queryParameter{name: "expand", doc: "what to show of each connector; may be given more than once", values: []string{"info", "status", "health"}, list: true}).answers(200, namesOrExpanded{})},
 		{http.MethodPost, "/connectors", s.createConnector, does("Creates a connector.").takes(createBody{}).
 			answers(201, runtime.ConnectorInfo{}).fails(400, 409)},
 		{http.MethodGet, connector, s.getConnector, does("A connector's configuration, tasks and type.").answers(200, runtime.ConnectorInfo{}).fails(404)},
@@ -50,6 +50,8 @@ func (s *Server) routes() []route {
 		{http.MethodPatch, connector + "/config", s.patchConfig, does("Changes keys of a connector's configuration; null removes one.").takes(config{}).
 			answers(200, runtime.ConnectorInfo{}).fails(400, 404)},
 		{http.MethodGet, connector + "/status", s.getStatus, does("States of a connector and its tasks.").answers(200, runtime.ConnectorStatus{}).fails(404)},
+		{http.MethodGet, connector + "/health", s.getConnectorHealth, does("Health of a connector and its tasks: one word and one sentence, restarts, counts of records.").
+			answers(200, runtime.ConnectorHealth{}).fails(404)},
 		{http.MethodPut, connector + "/pause", s.pause, does("Pauses a connector and its tasks.").answers(202, nil).fails(404)},
 		{http.MethodPut, connector + "/resume", s.resume, does("Runs a paused or stopped connector again.").answers(202, nil).fails(404)},
 		{http.MethodPut, connector + "/stop", s.stop, does("Stops a connector: it has no tasks until it is resumed.").answers(204, nil).fails(404)},

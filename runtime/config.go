@@ -59,6 +59,8 @@ type Config struct {
 
 	// OffsetFlushInterval is offset.flush.interval.ms; at most 0 commits after each batch. OffsetFlushTimeout bounds a commit.
 	OffsetFlushInterval, OffsetFlushTimeout time.Duration
+	// HealthStall is health.stall.ms: how long work may wait before it is stalled.
+	HealthStall time.Duration
 	// TaskShutdownTimeout is task.shutdown.graceful.timeout.ms, for all tasks that stop together.
 	TaskShutdownTimeout time.Duration
 
@@ -158,6 +160,7 @@ func ParseWorkerConfig(mode Mode, props map[string]string) (Config, error) {
 		HeaderConverter:     converter(values, props, "header.converter"),
 		OffsetFlushInterval: values.Millis("offset.flush.interval.ms"),
 		OffsetFlushTimeout:  values.Millis("offset.flush.timeout.ms"),
+		HealthStall:         values.Millis("health.stall.ms"),
 		TaskShutdownTimeout: values.Millis("task.shutdown.graceful.timeout.ms"),
 		Providers:           set,
 		ProviderSecrets:     given,

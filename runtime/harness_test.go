@@ -19,6 +19,7 @@ import (
 	"millrace/connectors/file"
 	"millrace/plugins"
 	"millrace/plugins/converters"
+	"millrace/plugins/transforms"
 	"millrace/runtime"
 )
 
@@ -112,7 +113,7 @@ func startWorkerOn(t testing.TB, b testLog, change ...func(*runtime.Config)) *wo
 func (w *worker) start() {
 	w.t.Helper()
 	reg := plugins.New()
-	for _, list := range [][]connectors.Plugin{converters.Plugins(), file.Plugins(), w.fakes.plugins()} {
+	for _, list := range [][]connectors.Plugin{converters.Plugins(), transforms.Plugins(), file.Plugins(), w.fakes.plugins()} {
 		if err := reg.Add(list...); err != nil {
 			w.t.Fatal(err)
 		}

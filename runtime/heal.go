@@ -61,6 +61,8 @@ type recovery struct {
 	next  time.Time
 	final string
 	timer *time.Timer
+	// restartedAt is when the last restart was made, zero if what failed was not restarted since.
+	restartedAt time.Time
 }
 
 // itself stands for the connector among the numbers of tasks.
@@ -135,7 +137,7 @@ func (i *instance) setRecovery(id int, r *recovery) {
 // restarting notes a restart that is being made, after what ran was stopped.
 func (i *instance) restarting(id int, r *recovery) {
 	i.h.metrics.restarts.With(healLabels(i.name, id)).Inc()
-	i.setRecovery(id, &recovery{restarts: r.restarts + 1, cause: r.cause, err: r.err, failedAt: r.failedAt})
+	i.setRecovery(id, &recovery{restarts: r.restarts + 1, cause: r.cause, err: r.err, failedAt: r.failedAt, restartedAt: time.Now()})
 }
 
 // taskFailed is called for t when it has ended with err, or could not be built.

@@ -21,6 +21,8 @@ type Herder interface {
 	ConnectorConfig(ctx context.Context, name string) (connectors.RawConfig, error)
 	Status(ctx context.Context, name string) (ConnectorStatus, error)
 	TaskStatus(ctx context.Context, id TaskID) (TaskStatus, error)
+	// ConnectorHealth is what Kafka Connect does not tell: restarts, health, counts of records.
+	ConnectorHealth(ctx context.Context, name string) (ConnectorHealth, error)
 	Tasks(ctx context.Context, name string) ([]TaskInfo, error)
 
 	// CreateConnector fails with KindExists if there is one of that name. An empty initial state means TargetStarted (KIP-980).

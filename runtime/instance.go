@@ -32,8 +32,8 @@ type instance struct {
 
 	// What follows belongs to the functions of the queue.
 	connector *connector
-	tasks     map[int]*task
-	// recoveries are written with mu held. Stopping a task, by whomever but its own restart, forgets its failures.
+	// tasks and recoveries are written with mu held, for those who look at the health. Stopping a task, by whomever but its own restart, forgets its failures.
+	tasks      map[int]*task
 	recoveries map[int]*recovery
 	// retries counts failures to compute task configurations, one after the other.
 	retries int

@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"strconv"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -101,6 +102,8 @@ func (m *metrics) forget(connector string) {
 type states struct {
 	h              *herder
 	connectors, ts *prometheus.Desc
+	health         *prometheus.Desc
+	records, lag   *prometheus.Desc
 }
 
 func newStates(h *herder) *states {
@@ -108,6 +111,12 @@ func newStates(h *herder) *states {
 		h:          h,
 		connectors: prometheus.NewDesc("millrace_connect_connectors", "Connectors by state.", []string{"state"}, nil),
 		ts:         prometheus.NewDesc("millrace_connect_tasks", "Tasks by state.", []string{"state"}, nil),
+		health: prometheus.NewDesc("millrace_connect_connector_health", "1 for the health that a connector has: HEALTHY, DEGRADED, STALLED or UNHEALTHY.",
+			[]string{"connector", "health"}, nil),
+		records: prometheus.NewDesc("millrace_connect_task_records", "Records of a task since it was started, by what became of them; "+
+			"read is the sum of the others.", []string{"connector", "task", "became"}, nil),
+		lag: prometheus.NewDesc("millrace_connect_sink_task_lag", "Offsets of the log that are known to be beyond what a sink task has.",
+			[]string{"connector", "task"}, nil),
 	}
 }
 
@@ -115,6 +124,9 @@ func newStates(h *herder) *states {
 func (s *states) Describe(ch chan<- *prometheus.Desc) {
 	ch <- s.connectors
 	ch <- s.ts
+	ch <- s.health
+	ch <- s.records
+	ch <- s.lag
 }
 
 // Collect implements prometheus.Collector.
@@ -123,10 +135,12 @@ func (s *states) Collect(ch chan<- prometheus.Metric) {
 		return
 	}
 	connectors, tasks := map[string]int{}, map[string]int{}
+	now := time.Now()
 	for _, name := range s.h.configs.Names() {
 		if st := s.h.statuses.Connector(name); st != nil {
 			connectors[st.State]++
 		}
+		s.collectHealth(ch, name, now)
 		for _, id := range s.h.statuses.Tasks(name) {
 			if st := s.h.statuses.Task(name, id); st != nil {
 				tasks[st.State]++
@@ -138,5 +152,26 @@ func (s *states) Collect(ch chan<- prometheus.Metric) {
 	}
 	for state, n := range tasks {
 		ch <- prometheus.MustNewConstMetric(s.ts, prometheus.GaugeValue, float64(n), state)
+	}
+}
+
+func (s *states) collectHealth(ch chan<- prometheus.Metric, name string, now time.Time) {
+	status, ok := s.h.status(name)
+	if !ok {
+		return
+	}
+	health := s.h.health(status, now)
+	ch <- prometheus.MustNewConstMetric(s.health, prometheus.GaugeValue, 1, name, string(health.Health))
+	for _, t := range health.Tasks {
+		id := strconv.Itoa(t.ID)
+		if r := t.Records; r != nil {
+			for became, n := range map[string]int64{"read": r.Read, "written": r.Written, "filtered": r.Filtered, "skipped": r.Skipped,
+				"dead_lettered": r.DeadLettered, "in_flight": r.InFlight} {
+				ch <- prometheus.MustNewConstMetric(s.records, prometheus.GaugeValue, float64(n), name, id, became)
+			}
+		}
+		if t.Lag != nil {
+			ch <- prometheus.MustNewConstMetric(s.lag, prometheus.GaugeValue, float64(*t.Lag), name, id)
+		}
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"millrace/runtime/internal/pipeline"
 	"millrace/runtime/internal/sinktask"
 	"millrace/runtime/internal/sourcetask"
+	"millrace/runtime/internal/vitals"
 	"millrace/runtime/state"
 )
 
@@ -24,6 +25,7 @@ type runner interface {
 	Run(ctx context.Context) error
 	Stop()
 	SetPaused(paused bool)
+	Vitals() vitals.Vitals
 }
 
 // A task is a task that runs here, or ran and failed.
@@ -88,7 +90,6 @@ func (i *instance) startTask(c *state.Connector, id int, paused bool) error {
 		id: id, tasksOffset: c.TasksOffset, began: time.Now(), paused: paused, version: i.taskVersion(c), log: i.log.With("task", id),
 		cancel: cancel, done: make(chan struct{}),
 	}
-	i.tasks[id] = t
 	report := func(st State) {
 		t.mu.Lock()
 		defer t.mu.Unlock()
@@ -97,6 +98,10 @@ func (i *instance) startTask(c *state.Connector, id int, paused bool) error {
 		}
 	}
 	runner, closeAll, err := i.build(ctx, c, id, t, paused, report)
+	t.runner = runner
+	i.mu.Lock()
+	i.tasks[id] = t
+	i.mu.Unlock()
 	if err != nil {
 		cancel()
 		t.failed = true
@@ -105,7 +110,6 @@ func (i *instance) startTask(c *state.Connector, id int, paused bool) error {
 		i.taskFailed(t, err)
 		return err
 	}
-	t.runner = runner
 	go func() { // waited for by stopTasks, through done
 		defer close(t.done)
 		defer cancel()
@@ -149,7 +153,9 @@ func (i *instance) stopTasks(ids []int, deadline time.Time, report bool) {
 		if t == nil {
 			continue
 		}
+		i.mu.Lock()
 		delete(i.tasks, id)
+		i.mu.Unlock()
 		i.setRecovery(id, nil)
 		select {
 		case <-t.done:

@@ -61,6 +61,7 @@ func commonKeys() []connectors.ConfigKey {
 		key("value.converter.plugin.version", text, nil, low, "Version or range of the value converter."),
 		key("header.converter.plugin.version", text, nil, low, "Version or range of the header converter."),
 		key("task.shutdown.graceful.timeout.ms", long, 5000, low, "How long tasks that stop may take, all together, before they are left to themselves."),
+		key("health.stall.ms", long, 60000, low, "How long work may wait, in milliseconds, before the health of its task is STALLED.", check(connectors.AtLeast(1000))),
 		key("offset.flush.interval.ms", long, 60000, low, "How often offsets of tasks are committed."),
 		key("offset.flush.timeout.ms", long, 5000, low, "How long a commit of offsets may take before it is tried again later."),
 		key("plugin.path", list, nil, low, "Folders of out-of-process plugins.", check(connectors.DistinctList(false, true))),

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"millrace/connectors"
+	"millrace/connectors/internal/retry"
 )
 
 // authTries is how often refused credentials are tried: brokers answer that while they start, and secrets are rotated.
@@ -25,6 +26,7 @@ type link struct {
 	dialer   *dialer
 	log      connectors.Logger
 	retry    time.Duration // how long the brokers may be away; 0 is for ever
+	peer     *retry.Peer   // hears whether a broker answers
 	// setup prepares a new session: it subscribes.
 	setup func(*session) error
 
@@ -35,9 +37,9 @@ type link struct {
 }
 
 // newLink returns a link that holds up to ahead messages that were not taken yet.
-func newLink(c *connection, clientID string, ahead int, log connectors.Logger) *link {
+func newLink(c *connection, clientID string, ahead int, peer *retry.Peer, log connectors.Logger) *link {
 	return &link{
-		failover: c.failover, retry: c.retry, log: log,
+		failover: c.failover, retry: c.retry, peer: peer, log: log,
 		dialer: &dialer{config: c, log: log, clientID: clientID, ahead: ahead, stompPort: make(map[string]int)},
 	}
 }
@@ -51,6 +53,7 @@ func (l *link) run(ctx context.Context) {
 		if err == nil {
 			l.log.Info("connected to broker", "broker", s.endpoint.String(), "server", s.server)
 			l.publish(s, nil)
+			l.peer.Found()
 			connected = true
 			began := time.Now()
 			err = l.watch(ctx, s)
@@ -68,6 +71,7 @@ func (l *link) run(ctx context.Context) {
 			return
 		}
 		failures.add(err)
+		l.peer.Lost(err)
 		if final := l.final(&failures, connected, err); final != nil {
 			l.publish(nil, final)
 			return

@@ -11,6 +11,7 @@ import (
 	"github.com/go-stomp/stomp/v3/frame"
 
 	"millrace/connectors"
+	"millrace/connectors/internal/retry"
 )
 
 // sink is the sink connector.
@@ -63,6 +64,7 @@ const putWait = time.Second
 
 // sinkTask writes records in transactions: when Put returns, the broker has confirmed all of them.
 type sinkTask struct {
+	retry.Peer
 	config  *sinkConfig
 	link    *link
 	log     connectors.Logger
@@ -96,7 +98,7 @@ func (t *sinkTask) Start(ctx context.Context, tc connectors.SinkTaskContext, con
 	if clientID != "" && tc.TaskID() > 0 {
 		clientID += "-" + strconv.Itoa(tc.TaskID())
 	}
-	t.link = newLink(parsed.connection, clientID, 0, t.log)
+	t.link = newLink(parsed.connection, clientID, 0, &t.Peer, t.log)
 	ctx, t.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	t.wg.Go(func() { t.link.run(ctx) })
 	return nil

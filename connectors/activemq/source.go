@@ -10,6 +10,7 @@ import (
 	"github.com/go-stomp/stomp/v3/frame"
 
 	"millrace/connectors"
+	"millrace/connectors/internal/retry"
 )
 
 // source is the source connector. The tasks of a queue compete for its messages; a topic has one task.
@@ -70,6 +71,7 @@ const pollTime = time.Second
 
 // sourceTask is one consumer.
 type sourceTask struct {
+	retry.Peer
 	config *sourceConfig
 	link   *link
 	window *window
@@ -94,7 +96,7 @@ func (t *sourceTask) Start(ctx context.Context, tc connectors.SourceTaskContext,
 	case clientID == "" && parsed.subscription != "":
 		clientID = tc.ConnectorName()
 	}
-	t.link = newLink(parsed.connection, clientID, parsed.prefetch, t.log)
+	t.link = newLink(parsed.connection, clientID, parsed.prefetch, &t.Peer, t.log)
 	t.link.setup = t.subscribe
 	ctx, t.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	t.wg.Go(func() { t.link.run(ctx) })

@@ -48,6 +48,7 @@ func (s *Sink) Stop() error { return nil }
 
 // A sinkTask publishes each batch and waits for the broker's confirmations within Put, so Flush has nothing left to do.
 type sinkTask struct {
+	retry.Peer
 	cfg     sinkConfig
 	log     connectors.Logger
 	tc      connectors.SinkTaskContext
@@ -78,11 +79,13 @@ func (t *sinkTask) Put(ctx context.Context, records []connectors.SinkRecord) err
 		clear(t.confirmed)
 		t.backoff.Reset()
 		t.failing = time.Time{}
+		t.Found()
 		return nil
 	}
 	if fatal(err) || !connectors.Retriable(err) {
 		return err
 	}
+	t.Lost(err)
 	if t.failing.IsZero() {
 		t.failing = time.Now()
 		t.log.Warn("cannot write to mqtt broker, trying again", "servers", t.cfg.connection.redacted(), "err", err)

@@ -73,6 +73,7 @@ func (s *Source) ExactlyOnceSupport(map[string]string) (connectors.ExactlyOnceSu
 // A sourceTask is one client of the broker. The connection is made, and made again, by Poll; paho's goroutine only puts
 // messages into the inbox; CommitRecords acknowledges.
 type sourceTask struct {
+	retry.Peer
 	cfg     sourceConfig
 	log     connectors.Logger
 	backoff retry.Backoff
@@ -114,11 +115,13 @@ func (t *sourceTask) Poll(ctx context.Context) ([]connectors.SourceRecord, error
 			if fatal(err) {
 				return nil, err
 			}
+			t.Lost(err)
 			t.log.Warn("cannot connect to mqtt broker, trying again",
 				"servers", t.cfg.connection.redacted(), "retry_in", t.backoff.Failed(), "err", err)
 			return nil, nil
 		}
 		t.backoff.Reset()
+		t.Found()
 	}
 	timeout := time.NewTimer(pollWait)
 	defer timeout.Stop()

@@ -72,6 +72,7 @@ func (s *Source) ExactlyOnceSupport(map[string]string) (connectors.ExactlyOnceSu
 
 // A sourceTask reads either from a durable consumer or from core subscriptions. nats.go reconnects by itself, for ever.
 type sourceTask struct {
+	retry.Peer
 	cfg     sourceConfig
 	log     connectors.Logger
 	conn    *nats.Conn
@@ -154,6 +155,7 @@ func (t *sourceTask) Poll(ctx context.Context) ([]connectors.SourceRecord, error
 			return nil, t.failed(ctx, "cannot reach jetstream stream, trying again", err)
 		}
 		t.backoff.Reset()
+		t.Found()
 	}
 	return collect(ctx, t.stream, t.cfg.maxPoll, t.cfg.streamRecord)
 }
@@ -205,6 +207,7 @@ func (t *sourceTask) failed(ctx context.Context, msg string, err error) error {
 		return nil
 	}
 	t.unbind()
+	t.Lost(err)
 	t.log.Warn(msg, "servers", t.cfg.connection.redacted(), "retry_in", t.backoff.Failed(), "err", err)
 	return nil
 }

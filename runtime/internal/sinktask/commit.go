@@ -158,7 +158,9 @@ func (t *Task) backToCommitted() {
 			part.delivered = from
 		}
 	}
+	t.account.GiveBack(len(t.batch.records))
 	t.batch = batch{}
+	t.keepPace(false)
 	t.seek(back)
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"millrace/connectors"
 	"millrace/runtime/internal/pipeline"
+	"millrace/runtime/internal/vitals"
 )
 
 // taskContext is what the task is given. All methods but RequestCommit run on Run's goroutine.
@@ -74,12 +75,23 @@ type errantReporter struct{ t *Task }
 const sinkTaskClass = "org.apache.kafka.connect.sink.SinkTask"
 
 func (e errantReporter) Report(ctx context.Context, r *connectors.SinkRecord, err error) error {
-	in, cerr := e.consumed(ctx, r)
+	in, putting, cerr := e.consumed(ctx, r)
 	if cerr != nil {
 		return cerr
 	}
-	derr := e.t.cfg.Pipeline.Errors.Decide(ctx, &pipeline.Failure{
-		Stage: pipeline.TaskPut, Class: sinkTaskClass, Err: err, Consumed: in})
+	became := vitals.Records{Written: -1} // the record counts as written when its batch is, or did already
+	derr := e.t.decide(ctx, &pipeline.Failure{
+		Stage: pipeline.TaskPut, Class: sinkTaskClass, Err: err, Consumed: in}, &became)
+	switch {
+	case derr != nil:
+	case putting:
+		b := &e.t.batch.became
+		b.Written += became.Written
+		b.Skipped += became.Skipped
+		b.DeadLettered += became.DeadLettered
+	default:
+		e.t.account.Settle(nil, became, 0)
+	}
 	if derr != nil {
 		e.t.Fail(derr)
 	}
@@ -87,21 +99,21 @@ func (e errantReporter) Report(ctx context.Context, r *connectors.SinkRecord, er
 }
 
 // consumed returns the record as it was read: the very one while its batch is being put, else one converted back.
-func (e errantReporter) consumed(ctx context.Context, r *connectors.SinkRecord) (*kgo.Record, error) {
+func (e errantReporter) consumed(ctx context.Context, r *connectors.SinkRecord) (_ *kgo.Record, putting bool, _ error) {
 	for i := range e.t.batch.records {
 		b := &e.t.batch.records[i]
 		if b == r || b.Offset == r.Offset && b.Original == r.Original {
-			return e.t.batch.raw[i], nil
+			return e.t.batch.raw[i], true, nil
 		}
 	}
 	p := e.t.cfg.Pipeline
 	key, failure := p.WriteKey(ctx, &r.Record)
 	if failure != nil {
-		return nil, failure.Err
+		return nil, false, failure.Err
 	}
 	value, failure := p.WriteValue(ctx, &r.Record)
 	if failure != nil {
-		return nil, failure.Err
+		return nil, false, failure.Err
 	}
 	in := &kgo.Record{Topic: r.Original.Topic, Partition: r.Original.Partition, Offset: r.Offset, Key: key, Value: value}
 	if r.Timestamp >= 0 {
@@ -110,9 +122,9 @@ func (e errantReporter) consumed(ctx context.Context, r *connectors.SinkRecord) 
 	for _, h := range r.Headers {
 		data, failure := p.WriteHeader(ctx, r.Topic, h)
 		if failure != nil {
-			return nil, failure.Err
+			return nil, false, failure.Err
 		}
 		in.Headers = append(in.Headers, kgo.RecordHeader{Key: h.Key, Value: data})
 	}
-	return in, nil
+	return in, false, nil
 }

@@ -10,6 +10,7 @@ import (
 	"millrace/connectors"
 	"millrace/runtime/internal/killpoint"
 	"millrace/runtime/internal/pipeline"
+	"millrace/runtime/internal/vitals"
 )
 
 // A batch is what was read and not put yet.
@@ -18,6 +19,8 @@ type batch struct {
 	raw     []*kgo.Record // raw[i] is where records[i] comes from
 	// next are the offsets after the batch, records that were skipped included.
 	next map[connectors.TopicPartition]int64
+	// became counts records of the batch that the task reported as errant.
+	became vitals.Records
 	// again is when to put it again after a retriable error, zero if there was none.
 	again time.Time
 	pause time.Duration
@@ -199,6 +202,7 @@ func (t *Task) convert(ctx context.Context, fetches kgo.Fetches) error {
 	}
 	var headers connectors.Headers
 	var failed error
+	var became vitals.Records
 	fetches.EachPartition(func(f kgo.FetchTopicPartition) {
 		if len(f.Records) == 0 || failed != nil {
 			return
@@ -212,19 +216,23 @@ func (t *Task) convert(ctx context.Context, fetches kgo.Fetches) error {
 		if t.cfg.Used != nil {
 			t.cfg.Used(f.Topic)
 		}
+		t.account.Take(len(f.Records))
 		for _, in := range f.Records {
-			if headers, failed = t.convertRecord(ctx, in, headers); failed != nil {
+			if headers, failed = t.convertRecord(ctx, in, headers, &became); failed != nil {
 				return
 			}
 		}
 		b.next[tp] = f.Records[len(f.Records)-1].Offset + 1
+		part.end = f.HighWatermark
 		t.cfg.Counts.Read.Add(float64(len(f.Records)))
 	})
+	t.account.Settle(nil, became, int(became.Filtered+became.Skipped+became.DeadLettered))
+	t.keepPace(false)
 	return failed
 }
 
-// convertRecord adds one record to the batch unless it is dropped or skipped.
-func (t *Task) convertRecord(ctx context.Context, in *kgo.Record, headers connectors.Headers) (connectors.Headers, error) {
+// convertRecord adds one record to the batch unless it is dropped or skipped; then became counts it.
+func (t *Task) convertRecord(ctx context.Context, in *kgo.Record, headers connectors.Headers, became *vitals.Records) (connectors.Headers, error) {
 	b := &t.batch
 	b.records = append(b.records, connectors.SinkRecord{})
 	r := &b.records[len(b.records)-1]
@@ -238,21 +246,40 @@ func (t *Task) convertRecord(ctx context.Context, in *kgo.Record, headers connec
 	} else {
 		b.raw = append(b.raw, in)
 	}
-	if failure != nil {
+	switch {
+	case failure != nil:
 		failure.Consumed = in
-		return headers, t.cfg.Pipeline.Errors.Decide(ctx, failure)
+		return headers, t.decide(ctx, failure, became)
+	case !keep:
+		became.Filtered++
 	}
 	return headers, nil
+}
+
+// decide asks the policy about a record that failed and counts what became of it.
+func (t *Task) decide(ctx context.Context, f *pipeline.Failure, became *vitals.Records) error {
+	err := t.cfg.Pipeline.Errors.Decide(ctx, f)
+	switch {
+	case err != nil:
+	case t.cfg.DeadLetters != nil:
+		became.DeadLettered++
+	default:
+		became.Skipped++
+	}
+	return err
 }
 
 // put hands the batch to the task. After a retriable error it stays.
 func (t *Task) put(ctx context.Context) error {
 	b := &t.batch
+	b.became = vitals.Records{}
 	err := t.cfg.Sink.Put(ctx, b.records)
 	killpoint.Pass(killpoint.AfterPut)
 	switch {
 	case err == nil:
 		t.cfg.Counts.Put.Add(float64(len(b.records)))
+		b.became.Written += int64(len(b.records)) // records reported as errant stand as -1
+		t.account.Settle(nil, b.became, len(b.records))
 		for tp, next := range b.next {
 			if part := t.parts[tp]; part != nil {
 				part.delivered = next
@@ -260,6 +287,7 @@ func (t *Task) put(ctx context.Context) error {
 		}
 		clear(b.next)
 		*b = batch{next: b.next}
+		t.keepPace(true)
 		return nil
 	case ctx.Err() != nil:
 		return nil // stopping: the records come again

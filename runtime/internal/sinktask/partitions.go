@@ -16,6 +16,8 @@ import (
 type partition struct {
 	// first is where reading began, delivered what the task has been given, committed what the group knows.
 	first, delivered, committed int64
+	// end is the high watermark of the last fetch, 0 before.
+	end int64
 }
 
 func (p *partition) sawFirst(offset int64) {
@@ -151,6 +153,7 @@ func (t *Task) dropFromBatch() {
 		}
 	}
 	if len(records) < len(b.records) {
+		t.account.GiveBack(len(b.records) - len(records))
 		b.records, b.raw = records, raw
 	}
 	for tp := range b.next {

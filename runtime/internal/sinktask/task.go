@@ -13,6 +13,7 @@ import (
 	"millrace/connectors"
 	"millrace/plugins/javaregex"
 	"millrace/runtime/internal/pipeline"
+	"millrace/runtime/internal/vitals"
 )
 
 // Config is what a Task needs. DeadLetters and Used may be nil.
@@ -74,6 +75,9 @@ type Task struct {
 	nextCommit time.Time
 	committing *commit // the commit under way
 	seq        int
+
+	account vitals.Account
+	pace    pace
 
 	// changed holds a token when something below changed.
 	changed chan struct{}

@@ -13,6 +13,7 @@ import (
 	"millrace/connectors"
 	"millrace/runtime/internal/killpoint"
 	"millrace/runtime/internal/pipeline"
+	"millrace/runtime/internal/vitals"
 )
 
 // chunkRecords is how many records go through the task together at most.
@@ -37,8 +38,10 @@ type chunk struct {
 	failures  []failure
 	// open counts what must happen before the chunk's offsets may be committed: its records are answered, which is one, and each
 	// of its dead letters is written. lost is set when one is not.
-	open atomic.Int32
-	lost atomic.Bool
+	open    atomic.Int32
+	became  vitals.Records
+	sending *vitals.Sending
+	lost    atomic.Bool
 
 	// done is guarded by the tracker.
 	done bool
@@ -78,6 +81,9 @@ func (t *Task) prepare(ctx context.Context, polled []connectors.SourceRecord) (*
 				}
 			}
 			if !keep {
+				if failure == nil {
+					c.became.Filtered++
+				}
 				c.drop(i)
 				continue
 			}
@@ -172,6 +178,7 @@ func (t *Task) produce(ctx context.Context, c *chunk) error {
 		return err
 	}
 	t.tracker.add(c)
+	c.sending = t.account.Send()
 	if c.remaining == 0 {
 		t.finished(c)
 		return nil
@@ -205,7 +212,8 @@ func (t *Task) finished(c *chunk) {
 		}
 		f.record.Offset = -1
 	}
-	t.cfg.Counts.Written.Add(float64(len(c.slab) - len(c.failures)))
+	c.became.Written = int64(len(c.slab) - len(c.failures))
+	t.cfg.Counts.Written.Add(float64(c.became.Written))
 	t.settle(c)
 }
 
@@ -219,6 +227,7 @@ func (t *Task) settle(c *chunk) {
 		return
 	}
 	killpoint.Pass(killpoint.AfterAck)
+	t.account.Settle(c.sending, c.became, len(c.polled))
 	t.tracker.done(c)
 	if t.commits != nil {
 		t.commits.add(c)

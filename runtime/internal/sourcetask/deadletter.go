@@ -52,7 +52,11 @@ func (l *letters) await(ctx context.Context) error {
 // was converted. The chunk's offsets are not committed before the queue has the record.
 func (t *Task) decide(ctx context.Context, c *chunk, f *pipeline.Failure, produced *kgo.Record) error {
 	if t.cfg.DeadLetters == nil || f.Source == nil || ctx.Err() != nil {
-		return t.cfg.Pipeline.Errors.Decide(ctx, f)
+		err := t.cfg.Pipeline.Errors.Decide(ctx, f)
+		if err == nil {
+			c.became.Skipped++
+		}
+		return err
 	}
 	if produced == nil {
 		produced = t.raw(f.Source)
@@ -67,7 +71,11 @@ func (t *Task) decide(ctx context.Context, c *chunk, f *pipeline.Failure, produc
 		t.settle(c)
 		t.letters.add(-1)
 	})
-	return t.cfg.Pipeline.Errors.Decide(ctx, f)
+	err := t.cfg.Pipeline.Errors.Decide(ctx, f)
+	if err == nil {
+		c.became.DeadLettered++
+	}
+	return err
 }
 
 // raw is a record as the task gave it: what the converters can write as they do, bytes and text as they are, other values as text.

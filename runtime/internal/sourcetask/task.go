@@ -14,6 +14,7 @@ import (
 	"millrace/offsets"
 	"millrace/runtime/internal/killpoint"
 	"millrace/runtime/internal/pipeline"
+	"millrace/runtime/internal/vitals"
 )
 
 // Config is what a Task needs. All fields are required except Topics, DeadLetters and Used.
@@ -67,6 +68,7 @@ type Task struct {
 	budget  budget
 	tracker tracker
 	letters letters
+	account vitals.Account
 	// commits feeds CommitRecords; nil if the task has none.
 	commits *commitQueue
 	flushes sync.Mutex // one flush at a time
@@ -83,6 +85,9 @@ type Task struct {
 	paused  bool
 	stopped bool
 	err     error
+	// polling is true during a poll, asked when it was asked to end first.
+	polling bool
+	asked   time.Time
 	// interrupt ends the current poll, endWork whatever waits between polls. Both are nil before Run.
 	interrupt, endWork context.CancelFunc
 }
@@ -131,6 +136,9 @@ func (t *Task) fail(err error) {
 }
 
 func (t *Task) wakeLocked() {
+	if t.polling && t.asked.IsZero() {
+		t.asked = time.Now()
+	}
 	select {
 	case t.changed <- struct{}{}:
 	default:
@@ -232,7 +240,7 @@ func (t *Task) loop(life, work context.Context) (err error) {
 		if paused {
 			t.sleep(life, 0)
 		} else {
-			polled, perr := t.cfg.Source.Poll(ctx)
+			polled, perr := t.poll(ctx)
 			switch {
 			case perr == nil:
 				pause = firstPause
@@ -255,6 +263,36 @@ func (t *Task) loop(life, work context.Context) (err error) {
 		ctx, paused, stop, err = t.status(life)
 	}
 	return err
+}
+
+func (t *Task) poll(ctx context.Context) ([]connectors.SourceRecord, error) {
+	t.mu.Lock()
+	t.polling = true
+	t.mu.Unlock()
+	defer func() {
+		t.mu.Lock()
+		t.polling, t.asked = false, time.Time{}
+		t.mu.Unlock()
+	}()
+	return t.cfg.Source.Poll(ctx)
+}
+
+// Vitals may be called at any time.
+func (t *Task) Vitals() vitals.Vitals {
+	v := vitals.Vitals{Records: t.account.Records(), Lag: -1}
+	if since := t.account.Oldest(); !since.IsZero() {
+		v.Waits = append(v.Waits, vitals.Wait{What: "the log has not acknowledged records", Since: since})
+	}
+	t.mu.Lock()
+	asked := t.asked
+	t.mu.Unlock()
+	if !asked.IsZero() {
+		v.Waits = append(v.Waits, vitals.Wait{What: "a poll does not end though it was asked to", Since: asked})
+	}
+	if p, ok := t.cfg.Source.(connectors.PeerReporter); ok {
+		v.Waits = append(v.Waits, vitals.Unreachable(p)...)
+	}
+	return v
 }
 
 const (
@@ -287,6 +325,7 @@ func (t *Task) sleep(ctx context.Context, d time.Duration) {
 // send produces a polled batch. When work ends, what was not produced comes again at the task's next start.
 func (t *Task) send(work context.Context, polled []connectors.SourceRecord) error {
 	t.cfg.Counts.Polled.Add(float64(len(polled)))
+	t.account.Take(len(polled))
 	for len(polled) > 0 {
 		killpoint.Pass(killpoint.AfterPoll)
 		n := min(len(polled), chunkRecords)
