@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"millrace/broker/metadata"
 )
@@ -97,6 +98,58 @@ func (c *Controller) BalanceLeaders(ctx context.Context) (int, error) {
 		records := d.balanceLeaders(im)
 		return len(records), records
 	})
+}
+
+// GrowInternal adds replicas to partitions of internal topics that have fewer than there are brokers for.
+func (c *Controller) GrowInternal(ctx context.Context) error {
+	_, err := call(ctx, c, false, func(d *decider, im *metadata.Image) (struct{}, []metadata.Record) {
+		return struct{}{}, d.growInternal(im, func(id metadata.BrokerID) bool { return im.Broker(id).Live() })
+	})
+	return err
+}
+
+// growEvery is how often internal topics are looked at: a partition grows once more after it has grown.
+const growEvery = 5 * time.Second
+
+// Balance keeps leaders where they belong while this node is the active controller, until ctx ends: every so often
+// (leader.imbalance.check.interval.seconds) partitions go back to their preferred leaders; 0 leaves them. Internal topics grow with
+// the cluster.
+func (c *Controller) Balance(ctx context.Context, every time.Duration) error {
+	grow := time.NewTicker(growEvery)
+	defer grow.Stop()
+	var balance <-chan time.Time
+	if every > 0 {
+		ticker := time.NewTicker(every)
+		defer ticker.Stop()
+		balance = ticker.C
+	}
+	for {
+		var err error
+		var moved int
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-grow.C:
+			if c.balances() {
+				err = c.GrowInternal(ctx)
+			}
+		case <-balance:
+			if c.balances() {
+				moved, err = c.BalanceLeaders(ctx)
+			}
+		}
+		switch {
+		case err != nil && ctx.Err() == nil && !errors.Is(err, ErrNotController):
+			c.cfg.Logger.Warn("partitions were not balanced", "err", err)
+		case moved > 0:
+			c.cfg.Logger.Info("partitions went back to their preferred leaders", "partitions", moved)
+		}
+	}
+}
+
+// balances says whether there is something to balance, and this node to do it.
+func (c *Controller) balances() bool {
+	return c.Leader() == c.cfg.NodeID && len(c.Image().Brokers()) > 1
 }
 
 func (d *decider) balanceLeaders(im *metadata.Image) []metadata.Record {
