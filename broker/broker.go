@@ -5,12 +5,12 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -21,6 +21,7 @@ import (
 	"millrace/broker/group"
 	"millrace/broker/metadata"
 	"millrace/broker/partition"
+	"millrace/broker/peers"
 	"millrace/broker/quorum"
 	"millrace/broker/replica"
 	"millrace/broker/server"
@@ -37,12 +38,27 @@ type Broker struct {
 
 // parts is what a running broker is made of, in the order it is started.
 type parts struct {
-	logs       *partition.Manager
+	self        metadata.BrokerID
+	incarnation [16]byte
+	directory   metadata.DirectoryID
+
+	logs   *partition.Manager
+	pool   *peers.Pool
+	front  *front
+	server *server.Server
+	gone   func(host string) bool
+	used   atomic.Bool // the metadata directory was used before this start
+
+	// The rest is made when the node has found its cluster.
+
+	transport  *peers.Transport
 	quorum     *quorum.Node
 	controller *controller.Controller
 	replicas   *replica.Replicas
 	groups     *group.Coordinator
-	server     *server.Server
+	api        *api.API
+
+	reaching sync.WaitGroup // what looks after brokers that may be gone
 }
 
 // metadataDir is where in the data directory the metadata log is.
@@ -77,31 +93,60 @@ func (b *Broker) Run(ctx context.Context) (err error) {
 		b.log.Info("broker stopped", "broker", b.cfg.NodeID)
 	}()
 
-	// Requests need everything below them until the last one is answered, so the server stops first.
+	// Requests need everything below them until the last one is answered, so the server stops first. Before that the broker gives
+	// away what it leads, for which it must still be there.
 	below, stopBelow := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopBelow()
+	serving, stopServing := context.WithCancel(below)
+	defer stopServing()
 	g, below := errgroup.WithContext(below)
+	defer context.AfterFunc(below, stopServing)() // what is below has failed
+	g.Go(func() error {
+		defer stopBelow()
+		return p.server.Run(serving)
+	})
+	<-p.server.Running() // Run has no way around it
+	g.Go(func() error {
+		defer stopServing()
+		starting, cancel := context.WithCancel(ctx)
+		defer cancel()
+		defer context.AfterFunc(below, cancel)()
+		if err := b.start(starting, below, g, p, began); err != nil {
+			if ctx.Err() != nil {
+				return nil // stopped while starting
+			}
+			return err
+		}
+		b.live(starting, below, p)
+		return nil
+	})
+	err = g.Wait()
+	p.reaching.Wait()
+	return errors.Join(err, p.pool.Close())
+}
+
+// start finds this node's cluster, runs the parts below the server in g, and lets clients in when this node is registered.
+func (b *Broker) start(ctx, below context.Context, g *errgroup.Group, p *parts, began time.Time) error {
+	m, err := b.form(ctx, p)
+	if err != nil {
+		return err
+	}
+	if err := b.openRest(p, m); err != nil {
+		return err
+	}
 	g.Go(func() error { return p.logs.Run(below) })
 	g.Go(func() error { return p.quorum.Run(below) })
+	g.Go(func() error { return p.transport.Run(below) })
 	g.Go(func() error { return p.controller.Run(below) })
 	g.Go(func() error { return p.replicas.Run(below) })
 	g.Go(func() error { return p.groups.Run(below) })
-	g.Go(func() error {
-		defer stopBelow()
-		ctx, cancel := context.WithCancel(ctx)
-		defer cancel()
-		defer context.AfterFunc(below, cancel)() // what is below has failed
-		return b.serve(ctx, p, began)
-	})
-	return g.Wait()
+	p.front.form(p)
+	return b.serve(ctx, p, began)
 }
 
 // serve registers this node, which makes its partitions ready, and answers clients.
 func (b *Broker) serve(ctx context.Context, p *parts, began time.Time) error {
-	if err := b.register(ctx, p); err != nil {
-		if ctx.Err() != nil {
-			return nil // stopped while starting
-		}
+	if err := b.join(ctx, p); err != nil {
 		return err
 	}
 	if err := p.logs.Recovered(); err != nil {
@@ -109,30 +154,25 @@ func (b *Broker) serve(ctx context.Context, p *parts, began time.Time) error {
 	}
 	b.reportStrays(p)
 	b.parts.Store(p)
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return p.server.Run(ctx) })
-	<-p.server.Running() // Run has no way around it
+	p.front.open()
 	close(b.ready)
 	for _, e := range p.server.Endpoints() {
 		b.log.Info("listening", "listener", e.Listener, "advertised", e.String())
 	}
 	b.log.Info("broker is ready", "broker", b.cfg.NodeID, "cluster", p.controller.Image().ClusterID(), "dir", b.cfg.DataDir,
 		"duration", time.Since(began).Round(time.Millisecond))
-	return g.Wait()
+	return nil
 }
 
-// open makes the parts, which then wait to be run. Whatever is open is closed again if one cannot be made.
+// open locks the data directory and binds the listeners. Whatever is open is closed again if something fails.
 func (b *Broker) open(ctx context.Context) (_ *parts, err error) {
 	cfg := b.cfg
-	p := &parts{}
-	var closers []io.Closer
-	defer func() {
-		for i := len(closers) - 1; i >= 0 && err != nil; i-- {
-			err = errors.Join(err, closers[i].Close())
-		}
-	}()
+	p := &parts{self: metadata.BrokerID(cfg.NodeID)}
+	if _, err := rand.Read(p.incarnation[:]); err != nil {
+		return nil, fmt.Errorf("make an incarnation id: %w", err)
+	}
 	p.logs, err = partition.OpenManager(partition.ManagerConfig{
-		Dir: cfg.DataDir, NodeID: cfg.NodeID, ClusterID: cfg.ClusterID, Logger: cfg.Logger,
+		Dir: cfg.DataDir, NodeID: cfg.NodeID, ClusterID: cfg.ClusterID, Undecided: cfg.others() > 0, Logger: cfg.Logger,
 		RetentionCheckInterval: cfg.RetentionCheckInterval, CheckpointInterval: cfg.CheckpointInterval,
 		CleanerBackoff: cfg.CleanerBackoff, CleanerBufferBytes: cfg.CleanerBufferBytes, Registerer: cfg.Registerer,
 		OnISRChange: func(l *partition.Partition) { p.replicas.OnISRChange(l) }, // logs are opened by replicas
@@ -140,37 +180,69 @@ func (b *Broker) open(ctx context.Context) (_ *parts, err error) {
 	if err != nil {
 		return nil, err
 	}
-	closers = append(closers, p.logs)
+	p.directory = p.logs.DirectoryID()
+	p.pool = peers.NewPool(peers.Config{
+		Address: func(id metadata.BrokerID) (string, bool) { return b.address(p, id) },
+		Dial:    cfg.PeerDial, ClientID: "broker-" + strconv.Itoa(int(cfg.NodeID)),
+	})
+	p.front = newFront(p, cfg.interBroker())
+	var memory string
+	memory, p.gone = memoryHost(cfg.NodeID)
+	p.server = server.New(server.Config{
+		Listeners: serverListeners(cfg.Listeners), Dispatcher: p.front,
+		MaxRequestBytes: cfg.MaxRequestBytes, QueuedMaxRequestBytes: cfg.QueuedMaxRequestBytes,
+		MaxConnections: cfg.MaxConnections, MaxConnectionsPerIP: cfg.MaxConnectionsPerIP,
+		IdleTimeout: cfg.ConnectionsMaxIdle, MemoryHost: memory, SendBuffer: cfg.SendBuffer, ReceiveBuffer: cfg.ReceiveBuffer,
+		Logger: cfg.Logger, Registerer: cfg.Registerer,
+	})
+	if err = p.server.Listen(ctx); err != nil {
+		return nil, errors.Join(err, p.logs.Close())
+	}
+	return p, nil
+}
 
-	voter := uint64(cfg.NodeID) + 1 // raft has no id 0
+// openRest makes the parts below the server, which then wait to be run.
+func (b *Broker) openRest(p *parts, m membership) (err error) {
+	cfg := b.cfg
+	p.transport = peers.NewTransport(peers.TransportConfig{
+		Pool: p.pool, Node: p.self, Cluster: p.logs.ClusterID(), Logger: cfg.Logger,
+		NodeOf: func(raftID uint64) metadata.BrokerID { return p.nodeOf(raftID, m) },
+		Lost:   func(raftID uint64) { p.quorum.Unreachable(context.Background(), raftID) },
+	})
 	p.quorum, err = quorum.Open(quorum.Config{
-		ID: voter, Voters: []uint64{voter}, Dir: filepath.Join(cfg.DataDir, metadataDir), Logger: cfg.Logger,
+		ID: m.raftID, Voters: m.voters, Genesis: m.genesis, Transport: p.transport,
+		Dir: filepath.Join(cfg.DataDir, metadataDir), Logger: cfg.Logger,
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	closers = append(closers, p.quorum)
-
+	var voters []metadata.BrokerID
+	for _, v := range cfg.Voters {
+		voters = append(voters, metadata.BrokerID(v.ID))
+	}
 	p.controller, err = controller.New(controller.Config{
-		NodeID: metadata.BrokerID(cfg.NodeID), Quorum: p.quorum, ClusterID: p.logs.ClusterID(),
+		NodeID: p.self, Directory: p.directory, Incarnation: p.incarnation, Voters: voters, SessionTimeout: cfg.SessionTimeout,
+		Quorum: p.quorum, ClusterID: p.logs.ClusterID(),
 		NumPartitions: cfg.NumPartitions, ReplicationFactor: cfg.ReplicationFactor, Static: cfg.Static, Logger: cfg.Logger,
 	})
 	if err != nil {
-		return nil, err
+		return errors.Join(err, p.quorum.Close())
 	}
+	link := p.pool.Link("control", 1)
 	p.replicas = replica.New(replica.Config{
-		NodeID: metadata.BrokerID(cfg.NodeID), Logs: p.logs, Static: cfg.Static,
+		NodeID: p.self, Logs: p.logs, Static: cfg.Static, Link: p.pool.Link("fetch", 4),
 		ProducerExpiration: cfg.ProducerExpiration, Logger: cfg.Logger, Registerer: cfg.Registerer,
 		AlterPartitions: func(ctx context.Context, epoch int64, changes []controller.ISRChange) ([]controller.ISRResult, error) {
-			return p.controller.AlterPartitions(ctx, metadata.BrokerID(cfg.NodeID), epoch, changes)
+			if leader := p.controller.Leader(); leader != p.self && leader != metadata.NoBroker {
+				return replica.RemoteAlter(ctx, link, leader, p.self, epoch, changes)
+			}
+			return p.controller.AlterPartitions(ctx, p.self, epoch, changes)
 		},
 	})
 	p.controller.Subscribe(p.replicas.Apply)
 
-	memory, gone := memoryHost(cfg.NodeID)
 	p.groups = group.New(group.Config{
-		Gone:   gone,
-		NodeID: metadata.BrokerID(cfg.NodeID), Controller: p.controller, Settings: cfg.Groups, Logger: cfg.Logger,
+		Gone: p.gone, NodeID: p.self, Controller: anyController{p}, Settings: cfg.Groups, Logger: cfg.Logger,
 		Logs: func(index int32) group.Log {
 			if l := p.logs.Get(metadata.OffsetsTopic, index); l != nil {
 				return l
@@ -180,25 +252,17 @@ func (b *Broker) open(ctx context.Context) (_ *parts, err error) {
 	})
 	p.controller.Subscribe(p.groups.Apply) // after replicas: a coordinator reads its partition as soon as it is led
 
-	p.server = server.New(server.Config{
-		Listeners: serverListeners(cfg.Listeners),
-		Dispatcher: api.New(api.Config{
-			NodeID: metadata.BrokerID(cfg.NodeID), Controller: p.controller, Logs: p.logs, Groups: p.groups,
-			OutOfService: p.replicas.OutOfService, LogDir: cfg.DataDir,
-			Static: cfg.Static, AutoCreateTopics: cfg.AutoCreateTopics,
-			FetchMaxBytes: cfg.FetchMaxBytes, FetchSessions: cfg.FetchSessions,
-			Logger: cfg.Logger, Registerer: cfg.Registerer,
-		}),
-		MaxRequestBytes: cfg.MaxRequestBytes, QueuedMaxRequestBytes: cfg.QueuedMaxRequestBytes,
-		MaxConnections: cfg.MaxConnections, MaxConnectionsPerIP: cfg.MaxConnectionsPerIP,
-		IdleTimeout: cfg.ConnectionsMaxIdle, MemoryHost: memory, SendBuffer: cfg.SendBuffer, ReceiveBuffer: cfg.ReceiveBuffer,
+	p.api = api.New(api.Config{
+		NodeID: p.self, Controller: p.controller, Logs: p.logs, Groups: p.groups,
+		Link: p.pool.Link("forward", 8), InterBrokerListener: cfg.interBroker(),
+		BrokerGone:   func(id metadata.BrokerID, epoch int64) { b.brokerGone(p, id, epoch) },
+		OutOfService: p.replicas.OutOfService, LogDir: cfg.DataDir,
+		Static: cfg.Static, AutoCreateTopics: cfg.AutoCreateTopics,
+		FetchMaxBytes: cfg.FetchMaxBytes, FetchSessions: cfg.FetchSessions,
 		Logger: cfg.Logger, Registerer: cfg.Registerer,
 	})
-	if err = p.server.Listen(ctx); err != nil {
-		return nil, err
-	}
 	registerMetrics(cfg.Registerer, p)
-	return p, nil
+	return nil
 }
 
 func serverListeners(listeners []Listener) []server.Listener {
@@ -207,23 +271,6 @@ func serverListeners(listeners []Listener) []server.Listener {
 		out = append(out, server.Listener(l))
 	}
 	return out
-}
-
-// register tells the controller about this process.
-func (b *Broker) register(ctx context.Context, p *parts) error {
-	r := controller.Registration{ID: metadata.BrokerID(b.cfg.NodeID), Rack: b.cfg.Rack, CleanLogs: p.logs.Clean()}
-	if _, err := rand.Read(r.Incarnation[:]); err != nil {
-		return fmt.Errorf("make an incarnation id: %w", err)
-	}
-	for _, e := range p.server.Endpoints() {
-		r.Listeners = append(r.Listeners, metadata.Listener{
-			Name: e.Listener, Host: e.Host, Port: e.Port, SecurityProtocol: "PLAINTEXT",
-		})
-	}
-	if _, err := p.controller.RegisterBroker(ctx, r); err != nil {
-		return fmt.Errorf("register broker %d: %w", b.cfg.NodeID, err)
-	}
-	return nil
 }
 
 // reportStrays names partition directories that no topic owns. They are left alone: see DESIGN.md.
@@ -265,6 +312,14 @@ func (b *Broker) ClusterID() string {
 		return p.controller.Image().ClusterID()
 	}
 	return ""
+}
+
+// ControllerID is the node of the active controller as this one knows it, -1 while there is none; -1 before Ready.
+func (b *Broker) ControllerID() int32 {
+	if p := b.parts.Load(); p != nil {
+		return int32(p.controller.Leader())
+	}
+	return int32(metadata.NoBroker)
 }
 
 // Addrs are the addresses listened at, in the order of Config.Listeners, with the ports that were found; nil before Ready.

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -27,6 +28,24 @@ type Config struct {
 	ClusterID string
 	// Rack is broker.rack, which is told to clients. Default none.
 	Rack string
+
+	// Voters are controller.quorum.voters: the nodes that agree on the cluster's metadata, with their addresses for other nodes.
+	// Empty, the default, or this node alone: a cluster of one. A node that is not among them follows them.
+	Voters []Voter
+	// InterBrokerListener is inter.broker.listener.name: the listener that other nodes use. Default the first one.
+	InterBrokerListener string
+	// SessionTimeout is broker.session.timeout.ms: a broker that the controller has not heard of for so long is taken out of
+	// service. Default 4 s.
+	SessionTimeout time.Duration
+	// HeartbeatInterval is broker.heartbeat.interval.ms. Default 1 s.
+	HeartbeatInterval time.Duration
+	// RegistrationTimeout is initial.broker.registration.timeout.ms: how long a starting broker may wait for the controller.
+	// Default 60 s; below 0 without end.
+	RegistrationTimeout time.Duration
+	// ControlledShutdown is controlled.shutdown.enable: a stopping broker first gives away what it leads. Default true.
+	ControlledShutdown bool
+	// PeerDial connects to other nodes. nil: the network.
+	PeerDial func(ctx context.Context, network, address string) (net.Conn, error)
 
 	// Listeners are listeners with advertised.listeners. Default PLAINTEXT at 127.0.0.1:9092: nobody on another machine
 	// can connect unless this says so.
@@ -80,6 +99,13 @@ type Config struct {
 	Registerer prometheus.Registerer
 }
 
+// Voter is one entry of controller.quorum.voters.
+type Voter struct {
+	ID int32
+	// Address is the host:port of the node's inter-broker listener.
+	Address string
+}
+
 // Listener is one address clients connect to.
 type Listener struct {
 	// Name is Kafka's listener name. Default PLAINTEXT.
@@ -96,6 +122,10 @@ func DefaultConfig() Config {
 		NodeID:                 1,
 		DataDir:                "data",
 		Listeners:              []Listener{{Name: "PLAINTEXT", Address: "127.0.0.1:9092"}},
+		SessionTimeout:         4 * time.Second,
+		HeartbeatInterval:      time.Second,
+		RegistrationTimeout:    time.Minute,
+		ControlledShutdown:     true,
 		MaxRequestBytes:        100 << 20,
 		QueuedMaxRequestBytes:  -1,
 		ConnectionsMaxIdle:     10 * time.Minute,

@@ -48,7 +48,7 @@ func (a *API) metadata(ctx context.Context, c *Call, req *kmsg.MetadataRequest) 
 		}
 	}
 	clusterID := image.ClusterID()
-	resp.ClusterID, resp.ControllerID = &clusterID, int32(a.cfg.NodeID)
+	resp.ClusterID, resp.ControllerID = &clusterID, int32(a.controllerID())
 	if req.IncludeClusterAuthorizedOperations {
 		resp.AuthorizedOperations = allClusterOps
 	}
@@ -134,7 +134,7 @@ func (a *API) namedTopics(ctx context.Context, image *metadata.Image, req *kmsg.
 func (a *API) autoCreate(ctx context.Context, topics []controller.NewTopic) {
 	ctx, cancel := context.WithTimeout(ctx, autoCreateTimeout)
 	defer cancel()
-	created, err := a.cfg.Controller.CreateTopics(ctx, topics, false)
+	created, err := a.CreateTopics(ctx, topics, false)
 	if err != nil {
 		a.log.Warn("topics were not created automatically", "topic", topics[0].Name, "topics", len(topics), "err", err)
 		return

@@ -21,7 +21,7 @@ func (a *API) initProducerID(ctx context.Context, _ *Call, req *kmsg.InitProduce
 		resp.ErrorCode = kerr.UnsupportedVersion.Code
 		return resp
 	}
-	id, err := a.ids.next(ctx, a.cfg.Controller)
+	id, err := a.ids.next(ctx, a.allocateProducerIDs)
 	if err != nil {
 		resp.ErrorCode = errorCode(err)
 		return resp
@@ -36,12 +36,12 @@ type producerIDs struct {
 	block controller.ProducerIDs
 }
 
-func (p *producerIDs) next(ctx context.Context, c *controller.Controller) (int64, error) {
+func (p *producerIDs) next(ctx context.Context, allocate func(context.Context) (controller.ProducerIDs, error)) (int64, error) {
 	for {
 		if id, ok := p.take(); ok {
 			return id, nil
 		}
-		block, err := c.AllocateProducerIDs(ctx) // perhaps by several requests at once; the blocks that lose are not used
+		block, err := allocate(ctx) // perhaps by several requests at once; the blocks that lose are not used
 		if err != nil {
 			return -1, err
 		}

@@ -29,7 +29,7 @@ func (a *API) describeCluster(_ context.Context, c *Call, req *kmsg.DescribeClus
 		return resp
 	}
 	image := a.image()
-	resp.ClusterID, resp.ControllerID = image.ClusterID(), int32(a.cfg.NodeID)
+	resp.ClusterID, resp.ControllerID = image.ClusterID(), int32(a.controllerID())
 	if req.IncludeClusterAuthorizedOperations {
 		resp.ClusterAuthorizedOperations = allClusterOps
 	}

@@ -20,6 +20,12 @@ type Config struct {
 	Controller *controller.Controller
 	Logs       *partition.Manager
 	Groups     *group.Coordinator
+	// Link reaches the controller on another node. nil: this node is a cluster of its own.
+	Link Link
+	// InterBrokerListener is the listener that other brokers use; empty is any.
+	InterBrokerListener string
+	// BrokerGone is told that the connection of a broker's heartbeats has ended. It must not block. nil: nobody is.
+	BrokerGone func(id metadata.BrokerID, epoch int64)
 	// OutOfService reports whether a partition of this node could not be opened.
 	OutOfService func(topic string, n int32) bool
 	// LogDir is the data directory's path, as DescribeLogDirs names it.

@@ -19,6 +19,8 @@ type Client struct {
 	SoftwareName, SoftwareVersion string
 
 	lastClientID string
+	// brokerEpoch is that of the broker whose heartbeats come on this connection.
+	brokerEpoch int64
 }
 
 // Call is one request's surroundings.
@@ -76,7 +78,11 @@ func (a *API) Dispatch(ctx context.Context, c *Client, frame []byte) (Reply, err
 		return nil, &VersionError{call.Key, call.Version}
 	}
 	a.metrics.requests[call.Key].Inc()
-	reply, err := e.handle(ctx, a, call, body)
+	handle := e.handle
+	if e.forward && !a.leads() {
+		handle = func(ctx context.Context, a *API, c *Call, body []byte) (Reply, error) { return a.forward(ctx, c, body) }
+	}
+	reply, err := handle(ctx, a, call, body)
 	if err != nil {
 		return nil, fmt.Errorf("%s version %d: %w", keyName(call.Key), call.Version, err)
 	}

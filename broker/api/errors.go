@@ -51,6 +51,10 @@ var codes = []struct {
 	{metadata.ErrInvalidConfig, kerr.InvalidConfig},
 	{metadata.ErrInvalidRequest, kerr.InvalidRequest},
 	{metadata.ErrUnsupported, kerr.UnsupportedVersion},
+	{metadata.ErrStaleBrokerEpoch, kerr.StaleBrokerEpoch},
+	{metadata.ErrDuplicateBroker, kerr.DuplicateBrokerRegistration},
+	{metadata.ErrUnknownBroker, kerr.BrokerIDNotRegistered},
+	{metadata.ErrInconsistentCluster, kerr.InconsistentClusterID},
 
 	{controller.ErrStaleBrokerEpoch, kerr.StaleBrokerEpoch},
 	{controller.ErrFencedLeaderEpoch, kerr.FencedLeaderEpoch},

@@ -15,6 +15,8 @@ type row struct {
 
 	// serves is the lowest version that is answered, if that is not min: see Produce.
 	serves int16
+	// forward: the controller answers, on whichever node it is.
+	forward bool
 	// unlisted: answered, but not shown in ApiVersions.
 	unlisted bool
 }
@@ -41,23 +43,26 @@ var rows = []row{
 	{key: kmsg.DescribeGroups, min: 0, max: 6, handle: later((*API).describeGroups)},
 	{key: kmsg.ListGroups, min: 0, max: 5, handle: later((*API).listGroups)},
 	{key: kmsg.ApiVersions, min: 0, max: 4, handle: now((*API).apiVersions)},
-	{key: kmsg.CreateTopics, min: 2, max: 7, handle: now((*API).createTopics)},
-	{key: kmsg.DeleteTopics, min: 1, max: 6, handle: now((*API).deleteTopics)},
+	{key: kmsg.CreateTopics, min: 2, max: 7, handle: now((*API).createTopics), forward: true},
+	{key: kmsg.DeleteTopics, min: 1, max: 6, handle: now((*API).deleteTopics), forward: true},
 	{key: kmsg.DeleteRecords, min: 0, max: 2, handle: now((*API).deleteRecords)},
 	{key: kmsg.InitProducerID, min: 0, max: 5, handle: now((*API).initProducerID)},
 	{key: kmsg.OffsetForLeaderEpoch, min: 2, max: 4, handle: now((*API).offsetForLeaderEpoch)},
 	{key: kmsg.DescribeConfigs, min: 1, max: 4, handle: now((*API).describeConfigs)},
-	{key: kmsg.AlterConfigs, min: 0, max: 2, handle: now((*API).alterConfigs)},
+	{key: kmsg.AlterConfigs, min: 0, max: 2, handle: now((*API).alterConfigs), forward: true},
 	{key: kmsg.DescribeLogDirs, min: 1, max: 5, handle: now((*API).describeLogDirs)},
-	{key: kmsg.CreatePartitions, min: 0, max: 3, handle: now((*API).createPartitions)},
+	{key: kmsg.CreatePartitions, min: 0, max: 3, handle: now((*API).createPartitions), forward: true},
 	{key: kmsg.DeleteGroups, min: 0, max: 2, handle: later((*API).deleteGroups)},
-	{key: kmsg.ElectLeaders, min: 0, max: 2, handle: now((*API).electLeaders)},
-	{key: kmsg.IncrementalAlterConfigs, min: 0, max: 1, handle: now((*API).incrementalAlterConfigs)},
-	{key: kmsg.AlterPartitionAssignments, min: 0, max: 1, handle: now((*API).alterPartitionReassignments)},
-	{key: kmsg.ListPartitionReassignments, min: 0, max: 0, handle: now((*API).listPartitionReassignments)},
+	{key: kmsg.ElectLeaders, min: 0, max: 2, handle: now((*API).electLeaders), forward: true},
+	{key: kmsg.IncrementalAlterConfigs, min: 0, max: 1, handle: now((*API).incrementalAlterConfigs), forward: true},
+	{key: kmsg.AlterPartitionAssignments, min: 0, max: 1, handle: now((*API).alterPartitionReassignments), forward: true},
+	{key: kmsg.ListPartitionReassignments, min: 0, max: 0, handle: now((*API).listPartitionReassignments), forward: true},
 	{key: kmsg.OffsetDelete, min: 0, max: 0, handle: later((*API).offsetDelete)},
 	{key: kmsg.AlterPartition, min: 3, max: 3, handle: now((*API).alterPartition), unlisted: true},
 	{key: kmsg.DescribeCluster, min: 0, max: 2, handle: now((*API).describeCluster)},
+	{key: kmsg.BrokerRegistration, min: 4, max: 4, handle: now((*API).brokerRegistration), unlisted: true},
+	{key: kmsg.BrokerHeartbeat, min: 0, max: 2, handle: now((*API).brokerHeartbeat), unlisted: true},
+	{key: kmsg.AllocateProducerIDs, min: 0, max: 0, handle: now((*API).allocateProducerIDsFor), forward: true, unlisted: true},
 	{key: kmsg.GetTelemetrySubscriptions, min: 0, max: 0, handle: now((*API).getTelemetrySubscriptions), unlisted: true},
 	{key: kmsg.PushTelemetry, min: 0, max: 0, handle: now((*API).pushTelemetry), unlisted: true},
 	{key: kmsg.DescribeTopicPartitions, min: 0, max: 0, handle: now((*API).describeTopicPartitions)},

@@ -36,7 +36,7 @@ func TestVersions(t *testing.T) {
 			t.Errorf("%s: %d-%d, want %d-%d", k.Name(), e.min, e.max, w[0], w[1])
 		}
 	}
-	if want := []kmsg.Key{kmsg.AlterPartition, kmsg.GetTelemetrySubscriptions, kmsg.PushTelemetry}; !slices.Equal(unlisted, want) {
+	if want := []kmsg.Key{kmsg.AlterPartition, kmsg.BrokerRegistration, kmsg.BrokerHeartbeat, kmsg.AllocateProducerIDs, kmsg.GetTelemetrySubscriptions, kmsg.PushTelemetry}; !slices.Equal(unlisted, want) {
 		t.Errorf("answered but not shown: %v, want %v", unlisted, want)
 	}
 }

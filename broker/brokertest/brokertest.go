@@ -20,7 +20,7 @@ type Cluster struct {
 	cfg broker.Config
 
 	b     atomic.Pointer[broker.Broker]
-	stop  context.CancelFunc
+	stop  context.CancelCauseFunc
 	ended chan error
 }
 
@@ -46,32 +46,50 @@ func Start(t testing.TB, change ...func(*broker.Config)) *Cluster {
 // Start runs the broker again after Stop, on the same data and the same port.
 func (c *Cluster) Start() {
 	c.t.Helper()
+	c.launch()
+	c.await()
+	if c.t.Failed() {
+		c.t.FailNow()
+	}
+}
+
+func (c *Cluster) launch() {
+	c.t.Helper()
 	b, err := broker.New(c.cfg)
 	if err != nil {
 		c.t.Fatalf("brokertest: %v", err)
 	}
-	ctx, stop := context.WithCancel(context.Background())
+	ctx, stop := context.WithCancelCause(context.Background())
 	c.stop, c.ended = stop, make(chan error, 1)
 	c.b.Store(b)
-	go func() { c.ended <- b.Run(ctx) }()
+	ended := c.ended
+	go func() { ended <- b.Run(ctx) }()
+}
+
+// await waits until the broker is ready; it fails the test without ending it.
+func (c *Cluster) await() {
+	c.t.Helper()
+	b := c.b.Load()
 	select {
 	case <-b.Ready():
 		c.cfg.Listeners[0].Address = b.Addrs()[0].String()
 	case err := <-c.ended:
-		stop()
+		c.stop(nil)
 		c.ended = nil
-		c.t.Fatalf("brokertest: broker did not start: %v", err)
+		c.t.Errorf("brokertest: broker did not start: %v", err)
 	case <-time.After(startTimeout):
-		c.t.Fatalf("brokertest: broker did not start within %v", startTimeout)
+		c.t.Errorf("brokertest: broker did not start within %v", startTimeout)
 	}
 }
 
 // Stop ends the broker and waits for it. Stopping twice is fine.
-func (c *Cluster) Stop() {
+func (c *Cluster) Stop() { c.kill(nil) }
+
+func (c *Cluster) kill(why error) {
 	if c.ended == nil {
 		return
 	}
-	c.stop()
+	c.stop(why)
 	if err := <-c.ended; err != nil {
 		c.t.Errorf("brokertest: broker: %v", err)
 	}

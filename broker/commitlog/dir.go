@@ -35,6 +35,8 @@ type DirConfig struct {
 	Dir       string
 	NodeID    int32
 	ClusterID string // empty: the one the directory has, or a new one
+	// Undecided keeps a new directory without a cluster id until SetClusterID: the node asks others for it.
+	Undecided bool
 	FS        vfs.FS // nil: the operating system
 	Logger    *slog.Logger
 }
@@ -187,6 +189,17 @@ func (d *Dir) openMeta(cfg DirConfig) error {
 			ErrWrongDir, name, node, cfg.NodeID, node)
 	}
 	d.cluster = props["cluster.id"]
+	if d.cluster == "" && d.writable(props) {
+		d.cluster = cfg.ClusterID
+		if d.cluster == "" && !cfg.Undecided {
+			d.cluster = FormatID(NewID())
+		}
+		if d.cluster != "" {
+			if err := d.SetClusterID(cfg.NodeID, d.cluster); err != nil {
+				return err
+			}
+		}
+	}
 	if cfg.ClusterID != "" && d.cluster != cfg.ClusterID {
 		return fmt.Errorf("%w: %s says cluster.id %q, this cluster is %q; set log.dirs to a directory of this cluster or an empty one",
 			ErrWrongDir, name, d.cluster, cfg.ClusterID)
@@ -202,11 +215,32 @@ func (d *Dir) openMeta(cfg DirConfig) error {
 
 func (d *Dir) writeMeta(name string, cfg DirConfig) error {
 	d.id, d.cluster = NewID(), cfg.ClusterID
-	if d.cluster == "" {
+	if d.cluster == "" && !cfg.Undecided {
 		d.cluster = FormatID(NewID())
 	}
-	text := fmt.Sprintf("version=1\nnode.id=%d\ncluster.id=%s\ndirectory.id=%s\n", cfg.NodeID, d.cluster, FormatID(d.id))
+	return d.saveMeta(name, cfg.NodeID)
+}
+
+func (d *Dir) saveMeta(name string, node int32) error {
+	cluster := ""
+	if d.cluster != "" {
+		cluster = "cluster.id=" + d.cluster + "\n"
+	}
+	text := fmt.Sprintf("version=1\nnode.id=%d\n%sdirectory.id=%s\n", node, cluster, FormatID(d.id))
 	return vfs.ReplaceFile(d.fs, name, []byte(text))
+}
+
+// writable reports whether a directory without a cluster id is one of ours that was undecided.
+func (d *Dir) writable(props map[string]string) bool {
+	id, err := ParseID(props["directory.id"])
+	d.id = id
+	return err == nil
+}
+
+// SetClusterID says to which cluster an undecided directory belongs from now on.
+func (d *Dir) SetClusterID(node int32, cluster string) error {
+	d.cluster = cluster
+	return d.saveMeta(filepath.Join(d.path, metaFile), node)
 }
 
 // NewID is a random id (a version 4 UUID) whose text does not begin with a dash, so that it can be an argument.

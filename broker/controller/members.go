@@ -143,6 +143,9 @@ func (c *Controller) reconcile(ctx context.Context) {
 	if !c.role.Leading || c.cfg.Directory == (metadata.DirectoryID{}) {
 		return
 	}
+	if m, known := c.image.Member(c.cfg.NodeID); !known || m.RaftID != c.role.Self {
+		return // the members are not recorded yet
+	}
 	change, due := nextChange(c.image, c.members, func(raftID uint64) bool {
 		s, err := c.cfg.Quorum.Status(ctx)
 		p := s.Progress[raftID]

@@ -20,6 +20,8 @@ type ManagerConfig struct {
 	Dir       string
 	NodeID    int32
 	ClusterID string // empty: the one in meta.properties, or a new one
+	// Undecided: a new directory belongs to no cluster until SetClusterID.
+	Undecided bool
 
 	FS     vfs.FS           // nil: the operating system
 	Clock  func() time.Time // nil: time.Now
@@ -97,7 +99,7 @@ func OpenManager(cfg ManagerConfig) (*Manager, error) {
 		}
 	}
 	dir, err := commitlog.OpenDir(commitlog.DirConfig{
-		Dir: cfg.Dir, NodeID: cfg.NodeID, ClusterID: cfg.ClusterID, FS: cfg.FS, Logger: cfg.Logger,
+		Dir: cfg.Dir, NodeID: cfg.NodeID, ClusterID: cfg.ClusterID, Undecided: cfg.Undecided, FS: cfg.FS, Logger: cfg.Logger,
 	})
 	if err != nil {
 		return nil, err
@@ -117,8 +119,11 @@ func OpenManager(cfg ManagerConfig) (*Manager, error) {
 	return m, nil
 }
 
-// ClusterID is the one of meta.properties.
+// ClusterID is the one of meta.properties; empty if it is undecided.
 func (m *Manager) ClusterID() string { return m.dir.ClusterID() }
+
+// SetClusterID decides to which cluster the directory belongs.
+func (m *Manager) SetClusterID(id string) error { return m.dir.SetClusterID(m.cfg.NodeID, id) }
 
 // Clean says that the process that had the directory before closed it: nothing its logs held is missing.
 func (m *Manager) Clean() bool { return m.dir.Clean() }

@@ -20,12 +20,14 @@ import (
 //	magic(4 bytes) version(1 byte, 1) body CRC-32C(4 bytes, of all before it)
 //
 // The body of "vote" (MRQV) is a HardState; that of a snapshot (MRQS) is a Snapshot with its metadata: index, term and
-// voters; that of "synced" (MRQR) is a HardState whose commit is an index below which entries are known to be synced.
+// voters; that of "member" (MRQM) is a HardState whose vote is the raft id of this directory; that of "synced" (MRQR) is a HardState whose commit is an index below which entries are known to be synced.
 const (
 	voteMagic      = "MRQV"
 	snapshotMagic  = "MRQS"
 	syncedMagic    = "MRQR"
 	syncedName     = "synced"
+	memberMagic    = "MRQM"
+	memberName     = "member"
 	fileVersion    = 1
 	voteName       = "vote"
 	snapshotSuffix = ".snapshot"
@@ -109,6 +111,39 @@ func writeSynced(fsys vfs.FS, dir string, end int64) error {
 		return fmt.Errorf("quorum: write %s: %w", syncedName, err)
 	}
 	return nil
+}
+
+// ReadMember returns the raft id that a directory was given by WriteMember, 0 if none, and whether the directory has ever
+// been used.
+func ReadMember(fsys vfs.FS, dir string) (id uint64, used bool, err error) {
+	there, err := vfs.Exists(fsys, dir)
+	if err != nil || !there {
+		return 0, false, err
+	}
+	b, err := vfs.ReadFile(fsys, path.Join(dir, memberName), 1<<10)
+	if err == nil {
+		hs := new(pb.HardState)
+		if err = unseal(memberMagic, b, hs); err == nil {
+			return hs.GetVote(), true, nil
+		}
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return 0, false, fmt.Errorf("quorum: read %s: %w", path.Join(dir, memberName), err)
+	}
+	entries, err := fsys.ReadDir(dir)
+	return 0, len(entries) > 0, err
+}
+
+// WriteMember notes the raft id of a directory, which is made, before the member's first start.
+func WriteMember(fsys vfs.FS, dir string, id uint64) error {
+	b, err := seal(memberMagic, &pb.HardState{Vote: new(id)})
+	if err != nil {
+		return err
+	}
+	if err := fsys.MkdirAll(dir); err != nil {
+		return err
+	}
+	return vfs.ReplaceFile(fsys, path.Join(dir, memberName), b)
 }
 
 func snapshotName(index, term uint64) string {

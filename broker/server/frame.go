@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"millrace/broker/api"
+	"millrace/broker/peers"
 )
 
 // errFrame is why a connection whose bytes are no Kafka request is closed.
@@ -72,7 +73,7 @@ func (f *frameReader) next(ctx context.Context) ([]byte, error) {
 		return nil, err
 	}
 	f.pooled = api.Pipelines(key)
-	if !f.pooled && size > smallFrame {
+	if !f.pooled && key != peers.Key && size > smallFrame {
 		return nil, &errFrame{size, fmt.Sprintf("more than %d bytes for a request that carries no records (key %d)", smallFrame, key)}
 	}
 	if f.held, err = f.memory.take(ctx, int64(size)); err != nil {
