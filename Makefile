@@ -1,5 +1,5 @@
 # make run and make test are all that is needed; the rest are their parts.
-.PHONY: run build test check docs peers crash-test crash-test-short kill-test bench bench-short start-time fuzz-short clean
+.PHONY: run build test check docs peers crash-test crash-test-short kill-test bench bench-connect bench-short start-time fuzz-short clean
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 REVISION := $(shell git rev-parse HEAD 2>/dev/null)
@@ -43,6 +43,10 @@ crash-test-short:
 
 bench:
 	go run ./cmd/internal/bench
+
+# Beside Apache Kafka Connect: records, memory, a thousand connectors. Takes about 20 minutes.
+bench-connect:
+	go test ./cmd/internal/connectbench -count=1 -v -timeout 60m -bench.full
 
 bench-short:
 	go run ./cmd/internal/bench -runs 1 -scale 5

@@ -19,12 +19,12 @@ var (
 	full       = flag.Bool("bench.full", false, "beside Kafka Connect, with all records and connectors")
 	lines      = flag.Int("bench.records", 500_000, "records of each round, with -bench.full")
 	rounds     = flag.Int("bench.rounds", 3, "rounds that count, with -bench.full")
-	connectors = flag.Int("bench.connectors", 1000, "connectors on one worker, with -bench.full")
+	connectors = flag.Int("bench.connectors", 1000, "connectors on one worker, with -bench.full; 0 leaves them out")
 )
 
 // TestBench measures; without -bench.full only that all of it works, with ours alone.
 func TestBench(t *testing.T) {
-	bin, err := proc.Build(t.Context(), "millrace/cmd/millrace", t.TempDir(), "-tags", "nomsgpack")
+	bin, err := proc.Build(t.Context(), "millrace/cmd/millrace", t.TempDir())
 	check(t, err)
 	registry := registrytest.New(t).URL
 	if !*full {
@@ -48,7 +48,10 @@ func TestBench(t *testing.T) {
 		w.stop()
 	}
 	k.Reset()
-	crowds := many(t, []*worker{ours(t, bin, ""), ours(t, bin, k.Addr()), theirs(k)}, *connectors, 10*time.Minute)
+	var crowds []crowd
+	if *connectors > 0 {
+		crowds = many(t, []*worker{ours(t, bin, ""), ours(t, bin, k.Addr()), theirs(k)}, *connectors, 10*time.Minute)
+	}
 	fmt.Printf("%s, %d CPUs, %d lines of 100 B, median of %d rounds\n", runtime.Version(), runtime.NumCPU(), *lines, *rounds)
 	show(os.Stdout, results, crowds)
 }
