@@ -26,8 +26,15 @@ func malformed(format string, args ...any) error {
 // null. A body without a Content-Type is a 415.
 func (s *Server) readJSON(c *gin.Context) (any, error) {
 	body, err := s.readBody(c)
-	if err != nil || len(body) == 0 {
+	if err != nil {
 		return nil, err
+	}
+	return jsonBody(c, body)
+}
+
+func jsonBody(c *gin.Context, body []byte) (any, error) {
+	if len(body) == 0 {
+		return nil, nil
 	}
 	if kind, ok := mediaType(c.Request.Header["Content-Type"]); !ok || kind != mediaJSON {
 		return nil, errMediaType

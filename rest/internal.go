@@ -1,53 +1,90 @@
 package rest
 
 import (
-	"encoding/base64"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/gin-gonic/gin"
+
+	"millrace/connectors"
+	"millrace/runtime"
 )
 
-// Requests between the workers of a group, signed with the group's session key. This worker is alone in its group and has
-// handed out no key: no signature is valid, but what is wrong with a request is told as Connect tells it.
+// Requests between the workers of a group, signed with the group's session key, which the herder has.
+
+// internal is the Herder's part for other workers, which checks signatures. A Herder without it has no group.
+func (s *Server) internal(c *gin.Context) (runtime.Internal, error) {
+	if c.GetHeader(runtime.SignatureHeader) == "" || c.GetHeader(runtime.SignatureAlgorithmHeader) == "" {
+		return nil, &apiError{http.StatusBadRequest, "Internal request missing required signature"}
+	}
+	if h, ok := s.herder.(runtime.Internal); ok {
+		return h, nil
+	}
+	return nil, &apiError{http.StatusInternalServerError, "This worker is alone in its group"}
+}
 
 func (s *Server) putTaskConfigs(c *gin.Context) {
-	body, err := s.readJSON(c)
+	raw, err := s.readBody(c)
 	if err != nil {
 		s.fail(c, err)
 		return
 	}
-	list, ok := body.([]any)
-	if !ok {
-		s.fail(c, malformed("The body must be an array of task configurations, not %s", kindOf(body)))
+	tasks, err := taskConfigs(c, raw)
+	if err != nil {
+		s.fail(c, err)
 		return
 	}
-	for i, config := range list {
-		if _, err := rawConfig(config, fmt.Sprintf("Element %d of the body", i)); err != nil {
-			s.fail(c, err)
-			return
-		}
+	h, err := s.internal(c)
+	if err != nil {
+		s.fail(c, err)
+		return
 	}
-	s.fail(c, s.checkSignature(c))
+	ctx, cancel := s.herderContext(c)
+	defer cancel()
+	s.done(c, http.StatusNoContent, h.TakeTasks(ctx, param(c, "name"), tasks, c.Request.Header, raw))
 }
 
-func (s *Server) fence(c *gin.Context) { s.fail(c, s.checkSignature(c)) }
+func taskConfigs(c *gin.Context, raw []byte) ([]connectors.RawConfig, error) {
+	body, err := jsonBody(c, raw)
+	if err != nil {
+		return nil, err
+	}
+	list, ok := body.([]any)
+	if !ok {
+		return nil, malformed("The body must be an array of task configurations, not %s", kindOf(body))
+	}
+	tasks := make([]connectors.RawConfig, len(list))
+	for i, config := range list {
+		if tasks[i], err = rawConfig(config, fmt.Sprintf("Element %d of the body", i)); err != nil {
+			return nil, err
+		}
+	}
+	return tasks, nil
+}
 
-func (s *Server) checkSignature(c *gin.Context) error {
-	signature := c.GetHeader("X-Connect-Authorization")
-	algorithm := c.GetHeader("X-Connect-Request-Signature-Algorithm")
-	if signature == "" || algorithm == "" {
-		return &apiError{http.StatusBadRequest, "Internal request missing required signature"}
+func (s *Server) fence(c *gin.Context) {
+	raw, err := s.readBody(c)
+	if err != nil {
+		s.fail(c, err)
+		return
 	}
-	if !slices.Contains(s.config.SignatureAlgorithms, algorithm) {
-		return &apiError{http.StatusBadRequest, fmt.Sprintf("This worker does not support the '%s' key signing algorithm used by other workers. "+
-			"This worker is currently configured to use: [%s]. Check that all workers' configuration files permit the same set of signature algorithms, "+
-			"and correct any misconfigured worker and restart it.", algorithm, strings.Join(s.config.SignatureAlgorithms, ", "))}
+	h, err := s.internal(c)
+	if err != nil {
+		s.fail(c, err)
+		return
 	}
-	if _, err := base64.StdEncoding.DecodeString(signature); err != nil {
-		return &apiError{http.StatusBadRequest, "Internal request has a signature that is not base64"}
+	ctx, cancel := s.herderContext(c)
+	defer cancel()
+	s.done(c, http.StatusNoContent, h.Fence(ctx, param(c, "name"), c.Request.Header, raw))
+}
+
+// caller is what goes on to another worker with a request.
+func caller(c *gin.Context) runtime.Caller {
+	from := runtime.Caller{Authorization: c.GetHeader("Authorization")}
+	if text, ok := c.GetQuery("forward"); ok {
+		forward := strings.EqualFold(text, "true")
+		from.Forward = &forward
 	}
-	return &apiError{http.StatusForbidden, "Internal request contained invalid signature."}
+	return from
 }

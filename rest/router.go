@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/gin-gonic/gin"
+
+	"millrace/runtime"
 )
 
 // engine gives every path its HEAD and OPTIONS beside the routes' own methods.
@@ -69,7 +71,7 @@ func (s *Server) options(c *gin.Context, allow string) {
 
 // herderContext bounds a call to the Herder.
 func (s *Server) herderContext(c *gin.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(c.Request.Context(), s.config.RequestTimeout)
+	return context.WithTimeout(runtime.WithCaller(c.Request.Context(), caller(c)), s.config.RequestTimeout)
 }
 
 // param returns a part of the path, decoded. routePath has checked it.

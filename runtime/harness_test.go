@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -110,7 +112,7 @@ func startWorkerOn(t testing.TB, b testLog, change ...func(*runtime.Config)) *wo
 	return w
 }
 
-func (w *worker) start() {
+func (w *worker) registry() *plugins.Registry {
 	w.t.Helper()
 	reg := plugins.New()
 	for _, list := range [][]connectors.Plugin{converters.Plugins(), transforms.Plugins(), file.Plugins(), w.fakes.plugins()} {
@@ -118,7 +120,12 @@ func (w *worker) start() {
 			w.t.Fatal(err)
 		}
 	}
-	r, err := runtime.New(w.cfg, reg, acceptAll{}, noLevels{})
+	return reg
+}
+
+func (w *worker) start() {
+	w.t.Helper()
+	r, err := runtime.New(w.cfg, w.registry(), acceptAll{}, noLevels{})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -218,12 +225,26 @@ type fakes struct {
 	// lines is the value of every record of sources, for benchmarks; empty: the number.
 	lines   string
 	mu      sync.Mutex
+	started map[string]int // by connector-task
 	sources map[string]*fakeSystem
 	sinks   map[string]*fakeTarget
 }
 
 func newFakes() *fakes {
-	return &fakes{sources: make(map[string]*fakeSystem), sinks: make(map[string]*fakeTarget)}
+	return &fakes{started: make(map[string]int), sources: make(map[string]*fakeSystem), sinks: make(map[string]*fakeTarget)}
+}
+
+// starts are how often each source task was started.
+func (f *fakes) starts() map[string]int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return maps.Clone(f.started)
+}
+
+func (f *fakes) start(task string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.started[task]++
 }
 
 // source returns the system behind a source connector: numbers from 0 up to limit.
@@ -280,7 +301,7 @@ func (c *fakeConnector) TaskConfigs(limit int) ([]map[string]string, error) {
 	}
 	configs := make([]map[string]string, n)
 	for i := range configs {
-		configs[i] = map[string]string{"name": c.config["name"], "topic": c.config["topic"], "fail": c.config["fail"]}
+		configs[i] = map[string]string{"name": c.config["name"], "topic": c.config["topic"], "fail": c.config["fail"], "task": strconv.Itoa(i)}
 	}
 	return configs, nil
 }
@@ -330,6 +351,7 @@ func (n number) Map() map[string]any { return map[string]any{"next": int64(n)} }
 func (t *fakeSourceTask) Start(ctx context.Context, tc connectors.SourceTaskContext, config map[string]string) error {
 	t.sys, t.topic = t.f.source(config["name"]), config["topic"]
 	t.sys.starts.Add(1)
+	t.f.start(config["name"] + "-" + config["task"])
 	t.part = connectors.NewSourcePartition(map[string]any{"numbers": "all"})
 	offset, err := tc.Offset(ctx, t.part)
 	if err != nil {

@@ -2,8 +2,6 @@ package runtime
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/base64"
 	"errors"
 	"log/slog"
 	"maps"
@@ -31,8 +29,9 @@ type herder struct {
 	// secrets are the worker's own.
 	secrets *secrets.Scrubber
 
-	// ready is closed when the fields below are set, ended when the worker is over.
-	ready, ended chan struct{}
+	// begun is closed when the fields below are set, ready when the worker has its first work, ended when it is over.
+	begun, ready, ended chan struct{}
+	readyOnce           sync.Once
 	*parts
 	clients clients.Config
 	// life bounds everything that instances do.
@@ -40,6 +39,9 @@ type herder struct {
 	endLife context.CancelFunc
 
 	writes keyedLock
+	turns  turns
+	// forward reaches other workers; nil for a worker that is alone.
+	forward *forwarding
 
 	mu        sync.Mutex
 	instances map[string]*instance
@@ -52,7 +54,7 @@ var _ Herder = (*herder)(nil)
 func newHerder(cfg Config, log *slog.Logger, registry *plugins.Registry, validator Validator, levels LogLevels) *herder {
 	h := &herder{
 		cfg: cfg, log: log, registry: registry, validator: validator, levels: levels, metrics: newMetrics(cfg.Metrics), secrets: workerSecrets(cfg),
-		ready: make(chan struct{}), ended: make(chan struct{}), instances: make(map[string]*instance),
+		begun: make(chan struct{}), ready: make(chan struct{}), ended: make(chan struct{}), instances: make(map[string]*instance),
 	}
 	if cfg.Metrics != nil {
 		cfg.Metrics.MustRegister(newStates(h))
@@ -108,11 +110,8 @@ func (h *herder) gone() { close(h.ended) }
 func (h *herder) start(p *parts, cl clients.Config) {
 	h.parts, h.clients = p, cl
 	h.life, h.endLife = context.WithCancel(context.Background())
-	close(h.ready)
-	if err := h.member.Join(h.life, h.assigned); err != nil {
-		h.log.Error("the worker cannot join its group", "err", err)
-	}
-	h.rebalance()
+	close(h.begun)
+	h.member.Join(groupWorker{h})
 	names := append(h.configs.Names(), h.statuses.Connectors()...) // those of the second kind were deleted before a crash
 	slices.Sort(names)
 	for _, name := range slices.Compact(names) {
@@ -122,7 +121,9 @@ func (h *herder) start(p *parts, cl clients.Config) {
 
 // changed hears of the config topic.
 func (h *herder) changed(c state.Change) {
-	if !h.isReady() {
+	select {
+	case <-h.begun:
+	default:
 		return // start looks at everything anyway
 	}
 	switch {
@@ -135,27 +136,13 @@ func (h *herder) changed(c state.Change) {
 	case c.Restart != nil:
 		h.enqueue(c.Connector, func(i *instance) { i.restart(*c.Restart) })
 	default:
-		h.rebalance()
+		h.member.Changed()
 		h.reconcile(c.Connector)
 	}
 }
 
-// rebalance tells the group what there is to do.
-func (h *herder) rebalance() {
-	names := h.configs.Names()
-	var tasks []assign.Task
-	for _, name := range names {
-		if c := h.configs.Connector(name); c != nil {
-			for id := range c.Tasks {
-				tasks = append(tasks, assign.Task{Connector: name, ID: id})
-			}
-		}
-	}
-	h.member.Rebalance(names, tasks)
-}
-
-// assigned takes a new assignment; connectors whose work moved are looked at.
-func (h *herder) assigned(a membership.Assignment) {
+// assigned takes a new assignment; connectors whose work moved are looked at. lost are those that lost work.
+func (h *herder) assigned(a membership.Assignment) (lost []string) {
 	next := ownedWork{
 		generation: a.Generation, leader: a.Leader,
 		connectors: make(map[string]bool, len(a.Work.Connectors)), tasks: make(map[assign.Task]bool, len(a.Work.Tasks)),
@@ -170,12 +157,16 @@ func (h *herder) assigned(a membership.Assignment) {
 	old := h.owned
 	h.owned = next
 	h.mu.Unlock()
-	moved := make(map[string]bool)
-	diff(old.connectors, next.connectors, func(c string) { moved[c] = true })
-	diff(old.tasks, next.tasks, func(t assign.Task) { moved[t.Connector] = true })
+	moved, less := make(map[string]bool), make(map[string]bool)
+	diff(old.connectors, next.connectors, func(c string) { moved[c] = true; less[c] = less[c] || old.connectors[c] })
+	diff(old.tasks, next.tasks, func(t assign.Task) { moved[t.Connector] = true; less[t.Connector] = less[t.Connector] || old.tasks[t] })
 	for name := range moved {
 		h.reconcile(name)
+		if less[name] {
+			lost = append(lost, name)
+		}
 	}
+	return lost
 }
 
 func diff[K comparable](a, b map[K]bool, f func(K)) {
@@ -252,47 +243,6 @@ func (h *herder) stopAll() {
 	}
 	wg.Wait()
 	h.endLife()
-}
-
-// keepSessionKey writes the key that signs requests between workers, at first and whenever it is too old.
-func (h *herder) keepSessionKey(ctx context.Context) error {
-	select {
-	case <-h.ready:
-	case <-ctx.Done():
-		return nil
-	}
-	if !h.cfg.StateInTopics {
-		return nil
-	}
-	ttl := time.Hour
-	if h.cfg.Mode == Distributed {
-		ttl = h.cfg.Values.Millis("inter.worker.key.ttl.ms")
-	}
-	for ctx.Err() == nil {
-		age := ttl
-		if k := h.configs.SessionKey(); k != nil {
-			age = time.Since(time.UnixMilli(k.Created))
-		}
-		if age >= ttl {
-			if err := h.configs.PutSessionKey(ctx, newSessionKey()); err != nil && ctx.Err() == nil {
-				h.log.Warn("session key was not written", "err", err)
-			}
-			age = 0
-		}
-		timer := time.NewTimer(max(ttl-age, time.Second))
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-		}
-	}
-	return nil
-}
-
-func newSessionKey() state.SessionKey {
-	key := make([]byte, 32)
-	rand.Read(key) // never fails
-	return state.SessionKey{Key: base64.StdEncoding.EncodeToString(key), Algorithm: "HmacSHA256", Created: time.Now().UnixMilli()}
 }
 
 // A keyedLock lets one holder in per name.

@@ -72,6 +72,8 @@ const (
 	KindExists     ErrorKind = 409
 	KindConflict   ErrorKind = 409
 	KindInternal   ErrorKind = 500
+	// KindUnavailable is for requests of other workers that come too early.
+	KindUnavailable ErrorKind = 503
 )
 
 // An Error is an answer to the caller: Message is shown to users as it is.

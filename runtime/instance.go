@@ -237,7 +237,7 @@ func (i *instance) configureTasks() (stored bool) {
 	}
 	ctx, cancel := context.WithTimeout(i.h.life, storeTimeout)
 	defer cancel()
-	if err := i.h.configs.PutTasks(ctx, i.name, configs); err != nil {
+	if err := i.h.putTasks(ctx, i.name, configs); err != nil {
 		i.retryConfigure(err)
 		return false
 	}

@@ -19,6 +19,8 @@ type metrics struct {
 	logged, deadLetters, deadLetterFail *prometheus.CounterVec
 	commitFailures, restarts            *prometheus.CounterVec
 	commitSeconds                       prometheus.Histogram
+	rebalances                          *prometheus.CounterVec
+	rebalanceSeconds                    prometheus.Histogram
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -49,7 +51,11 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		commitSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "millrace", Subsystem: "connect",
 			Name: "offset_commit_seconds", Help: "Time of successful commits of offsets.", Buckets: prometheus.ExponentialBuckets(0.001, 4, 8)}),
 	}
-	reg.MustRegister(m.commitSeconds)
+	m.rebalances = prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "millrace", Subsystem: "connect", Name: "rebalances_total",
+		Help: "Rounds of the group of workers, by reason. A steady rise means that workers come and go."}, []string{"reason"})
+	m.rebalanceSeconds = prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "millrace", Subsystem: "connect",
+		Name: "rebalance_seconds", Help: "Time of those rounds.", Buckets: prometheus.ExponentialBuckets(0.001, 4, 9)})
+	reg.MustRegister(m.commitSeconds, m.rebalances, m.rebalanceSeconds)
 	return m
 }
 
@@ -74,6 +80,12 @@ func (m *metrics) pipeline(id TaskID) pipeline.Counts {
 		Failures: m.failures.With(l).Inc, Errors: m.errors.With(l).Inc, Skipped: m.skipped.With(l).Inc,
 		Retries: m.retries.With(l).Inc, Logged: m.logged.With(l).Inc,
 	}
+}
+
+// met counts a round of the group.
+func (m *metrics) met(reason string, took time.Duration) {
+	m.rebalances.WithLabelValues(reason).Inc()
+	m.rebalanceSeconds.Observe(took.Seconds())
 }
 
 func labels(id TaskID) prometheus.Labels {

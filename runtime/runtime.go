@@ -45,7 +45,19 @@ func New(cfg Config, registry *plugins.Registry, validator Validator, levels Log
 	if worker := workerSecrets(cfg); worker != nil {
 		log = slog.New(secrets.Handler(log.Handler(), func() *secrets.Scrubber { return worker }))
 	}
-	return &Runtime{cfg: cfg, log: log, herder: newHerder(cfg, log, registry, validator, levels)}, nil
+	r := &Runtime{cfg: cfg, log: log, herder: newHerder(cfg, log, registry, validator, levels)}
+	if cfg.Mode == Distributed {
+		group := cfg.group()
+		if err := group.Check(); err != nil {
+			return nil, err
+		}
+		forward, err := newForwarding(r.local(), r.herder)
+		if err != nil {
+			return nil, err
+		}
+		r.herder.forward = &forward
+	}
+	return r, nil
 }
 
 func checkConverters(cfg Config, registry *plugins.Registry) error {
@@ -76,6 +88,14 @@ func (r *Runtime) Serving(address string) {
 
 // Herder returns the herder; until the worker is ready its methods wait.
 func (r *Runtime) Herder() Herder {
+	if f := r.herder.forward; f != nil {
+		return *f
+	}
+	return r.local()
+}
+
+// local is the herder of this worker alone.
+func (r *Runtime) local() Herder {
 	if r.cfg.MaskSecrets {
 		return masked{r.herder}
 	}
@@ -122,12 +142,14 @@ func (r *Runtime) Run(ctx context.Context) (err error) {
 		g.Go(func() error { return run(gctx) })
 	}
 	g.Go(func() error { return h.keepSessionKey(gctx) })
+	leaveGroup := p.inGroup(gctx, g)
 	worker, stopWorker := context.WithCancel(ctx)
 	defer stopWorker()
 	context.AfterFunc(gctx, stopWorker) // a store failed
 	h.start(p, cl)
 	<-worker.Done()
 	h.stopAll()
+	leaveGroup(h)
 	stopStores()
 	return g.Wait()
 }
@@ -141,6 +163,7 @@ type parts struct {
 	adminCl  *kgo.Client
 	admin    *kadm.Client
 	member   membership.Membership
+	group    *membership.Group // of a distributed worker
 	run      []func(context.Context) error
 	closers  []func()
 }
@@ -214,6 +237,11 @@ func (r *Runtime) open(ctx context.Context, cl clients.Config) (_ *parts, err er
 	if topics != nil {
 		p.offsets = topics
 		p.closers, p.run = append(p.closers, topics.Close), append(p.run, topics.Run)
+	}
+	if err == nil && r.cfg.Mode == Distributed {
+		if err = r.herder.resolvable(p.configs); err == nil {
+			err = r.group(p, cl)
+		}
 	}
 	return p, err
 }

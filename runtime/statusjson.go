@@ -47,3 +47,29 @@ func marshalPlain(v any) ([]byte, error) {
 	err := e.Encode(v)
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
 }
+
+// statusJSON reads the status that another worker answers with.
+type statusJSON struct {
+	Name      string       `json:"name"`
+	Connector instanceRead `json:"connector"`
+	Tasks     []struct {
+		ID int `json:"id"`
+		instanceRead
+	} `json:"tasks"`
+	Type string `json:"type"`
+}
+
+type instanceRead struct {
+	State    State   `json:"state"`
+	WorkerID string  `json:"worker_id"`
+	Version  *string `json:"version"`
+	Trace    string  `json:"trace"`
+}
+
+func (s statusJSON) status() ConnectorStatus {
+	status := ConnectorStatus{Name: s.Name, Connector: InstanceState(s.Connector), Tasks: []TaskStatus{}, Type: s.Type}
+	for _, t := range s.Tasks {
+		status.Tasks = append(status.Tasks, TaskStatus{t.ID, InstanceState(t.instanceRead)})
+	}
+	return status
+}

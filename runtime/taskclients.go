@@ -18,6 +18,10 @@ import (
 // settings are those of a connector's client of kind producer, consumer or admin: the worker's, then the connector's.
 func (b *taskBuilder) settings(kind string) map[string]string {
 	props := withPrefix(b.h.cfg.Properties, kind+".")
+	if kind == "consumer" && b.h.cfg.Mode == Distributed && props["session.timeout.ms"] == "" {
+		// A worker that is lost keeps no partition longer than its tasks; Kafka's default is 45 s.
+		props["session.timeout.ms"] = strconv.FormatInt(b.h.cfg.Values.Millis("session.timeout.ms").Milliseconds(), 10)
+	}
 	maps.Copy(props, b.overrides(kind))
 	return props
 }

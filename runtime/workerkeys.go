@@ -103,7 +103,7 @@ func groupKeys() []connectors.ConfigKey {
 		key("heartbeat.interval.ms", num, 3000, high, "How often a worker says that it is there."),
 		key("rebalance.timeout.ms", num, 60000, high, "How long a worker may take to join a rebalance."),
 		key("connect.protocol", text, "sessioned", low, "Group protocol of the workers.", check(protocolCheck())),
-		key("scheduled.rebalance.max.delay.ms", num, 300000, low, "How long the tasks of a lost worker wait for its return.", check(connectors.AtLeast(0))),
+		key("scheduled.rebalance.max.delay.ms", num, 10000, low, "How long the tasks of a lost worker wait for its return; Kafka Connect's default is 300000. Those of one that stopped do not wait.", check(connectors.AtLeast(0))),
 		key("worker.sync.timeout.ms", num, 3000, medium, "How long a worker may take to catch up with the config topic."),
 		key("worker.unsync.backoff.ms", num, 300000, medium, "How long a worker that did not catch up stays out of the group."),
 		key("exactly.once.source.support", text, "disabled", high, "Whether source tasks write in transactions.",

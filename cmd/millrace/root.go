@@ -28,7 +28,7 @@ func newRoot() *cobra.Command {
 		return &failure{code: exitUsage, err: err, fix: "see: " + cmd.CommandPath() + " --help"}
 	})
 	root.AddGroup(&cobra.Group{ID: "server", Title: "Run:"}, &cobra.Group{ID: "client", Title: "Use:"})
-	for _, c := range []*cobra.Command{newStandalone(), newBroker()} {
+	for _, c := range []*cobra.Command{newStandalone(), newDistributed(), newBroker()} {
 		c.GroupID = "server"
 		root.AddCommand(c)
 	}

@@ -9,9 +9,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"millrace/cmd/internal/settings"
+	"millrace/runtime"
 )
 
-type standaloneFlags struct {
+// workerFlags are those of the commands that run a worker.
+type workerFlags struct {
+	mode runtime.Mode
 	sets []string
 	logs logFlags
 	// anyConverter says that nobody has chosen converters.
@@ -19,7 +22,7 @@ type standaloneFlags struct {
 }
 
 func newStandalone() *cobra.Command {
-	f := &standaloneFlags{}
+	f := &workerFlags{mode: runtime.Standalone}
 	cmd := &cobra.Command{
 		Use:   "standalone [worker.properties] [connector.properties|connector.json ...]",
 		Short: "Run the log, the connectors and the REST API in one process",
@@ -31,25 +34,34 @@ func newStandalone() *cobra.Command {
 			"The integrated log starts if bootstrap.servers is absent or empty, or if any broker. key is set; otherwise connectors\n" +
 			"use the Kafka cluster that bootstrap.servers names.",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			began := time.Now()
-			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
-			defer stop()
-			s, files, err := f.read(args)
-			if err != nil {
-				return &failure{code: exitUsage, err: err}
-			}
-			return f.run(ctx, stop, cmd.ErrOrStderr(), s, files, began)
+			return f.start(cmd, args)
 		},
 	}
+	f.register(cmd)
+	return cmd
+}
+
+func (f *workerFlags) register(cmd *cobra.Command) {
 	cmd.Flags().StringArrayVar(&f.sets, "set", nil, "`key=value` of the configuration; may be repeated")
 	f.logs.register(cmd)
-	return cmd
+}
+
+// start runs a worker until the process is told to end.
+func (f *workerFlags) start(cmd *cobra.Command, args []string) error {
+	began := time.Now()
+	ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	s, files, err := f.read(args)
+	if err != nil {
+		return &failure{code: exitUsage, err: err}
+	}
+	return f.run(ctx, stop, cmd.ErrOrStderr(), s, files, began)
 }
 
 const jsonConverter = "org.apache.kafka.connect.json.JsonConverter"
 
 // read puts the configuration together and reads the connector files.
-func (f *standaloneFlags) read(args []string) (*settings.Settings, []settings.Connector, error) {
+func (f *workerFlags) read(args []string) (*settings.Settings, []settings.Connector, error) {
 	s := &settings.Settings{}
 	var files []settings.Connector
 	if len(args) > 0 {

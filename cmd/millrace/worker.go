@@ -25,7 +25,7 @@ import (
 	"millrace/runtime/validation"
 )
 
-// workerConfig is everything a standalone process is configured with.
+// workerConfig is everything the process of a worker is configured with.
 type workerConfig struct {
 	runtime runtime.Config
 	rest    rest.Config
@@ -38,7 +38,7 @@ type workerConfig struct {
 }
 
 // configure checks the whole configuration and reports all its mistakes at once.
-func configure(s *settings.Settings, log *slog.Logger) (*workerConfig, error) {
+func configure(s *settings.Settings, mode runtime.Mode, log *slog.Logger) (*workerConfig, error) {
 	c := workerConfig{explain: func(err error) error { return s.Explain(err, "") }}
 	var errs []error
 	var err error
@@ -48,7 +48,7 @@ func configure(s *settings.Settings, log *slog.Logger) (*workerConfig, error) {
 		c.broker = &b
 	}
 	props := s.Values(brokerPrefix)
-	c.runtime, err = runtime.ParseWorkerConfig(runtime.Standalone, props)
+	c.runtime, err = runtime.ParseWorkerConfig(mode, props)
 	errs = append(errs, c.explain(err))
 	if c.runtime.Properties != nil {
 		props = c.runtime.Properties // references to config providers are resolved
@@ -118,7 +118,7 @@ func plainHost(address string) string {
 
 // run starts the log, the runtime and the REST API, and stops them when ctx ends. stop makes a second signal end the process at
 // once.
-func (f *standaloneFlags) run(ctx context.Context, stop func(), stderr io.Writer, s *settings.Settings, files []settings.Connector, began time.Time) (err error) {
+func (f *workerFlags) run(ctx context.Context, stop func(), stderr io.Writer, s *settings.Settings, files []settings.Connector, began time.Time) (err error) {
 	context.AfterFunc(ctx, stop)
 	level, err := f.logs.parse()
 	if err != nil {
@@ -126,7 +126,7 @@ func (f *standaloneFlags) run(ctx context.Context, stop func(), stderr io.Writer
 	}
 	levels := loggers.New(textHandler(stderr, slog.LevelDebug), level)
 	log := levels.Named(loggers.Root)
-	c, err := configure(s, log)
+	c, err := configure(s, f.mode, log)
 	if err != nil {
 		return &failure{code: exitUsage, err: err}
 	}

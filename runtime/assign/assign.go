@@ -31,7 +31,7 @@ func Assign(members []string, connectors []string, tasks []Task, previous map[st
 		oldConnectors[m], oldTasks[m] = w.Connectors, w.Tasks
 	}
 	byConnector := spread(members, connectors, oldConnectors, strings.Compare)
-	byTask := spread(members, tasks, oldTasks, compareTasks)
+	byTask := spread(members, tasks, oldTasks, CompareTasks)
 	result := make(map[string]Work, len(members))
 	for _, m := range members {
 		result[m] = Work{Connectors: byConnector[m], Tasks: byTask[m]}
@@ -39,7 +39,8 @@ func Assign(members []string, connectors []string, tasks []Task, previous map[st
 	return result
 }
 
-func compareTasks(a, b Task) int {
+// CompareTasks orders by connector, then number.
+func CompareTasks(a, b Task) int {
 	if c := strings.Compare(a.Connector, b.Connector); c != 0 {
 		return c
 	}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -92,6 +93,12 @@ func (c *Connect) Stop() {
 	c.t.Helper()
 	http.DefaultClient.CloseIdleConnections()
 	c.proc.stop(c.t, terminate)
+}
+
+// Kill ends the worker without a goodbye.
+func (c *Connect) Kill() {
+	c.t.Helper()
+	c.proc.stop(c.t, syscall.SIGKILL)
 }
 
 // Pid is the worker's process.

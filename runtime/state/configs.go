@@ -71,6 +71,7 @@ type Configs struct {
 	mu sync.RWMutex
 	// live is set once the old records were read.
 	live       bool
+	offset     int64 // behind the last record that was read, -1 at first
 	connectors map[string]*Connector
 	targets    map[string]Target
 	deferred   map[string]map[int]connectors.RawConfig
@@ -81,7 +82,7 @@ type Configs struct {
 // block nor write to Configs.
 func OpenConfigs(ctx context.Context, open Opener, changed func(Change), log *slog.Logger) (*Configs, error) {
 	c := &Configs{
-		slog: log, changed: changed,
+		slog: log, changed: changed, offset: -1,
 		connectors: make(map[string]*Connector),
 		targets:    make(map[string]Target),
 		deferred:   make(map[string]map[int]connectors.RawConfig),
@@ -101,6 +102,16 @@ func (c *Configs) Run(ctx context.Context) error { return c.log.Run(ctx) }
 
 // Close releases the log.
 func (c *Configs) Close() { c.log.Close() }
+
+// ReadToEnd returns when everything stored before was applied.
+func (c *Configs) ReadToEnd(ctx context.Context) error { return c.log.ReadToEnd(ctx) }
+
+// Offset is where the log goes on behind the last record that was read, -1 if there was none: what workers compare.
+func (c *Configs) Offset() int64 {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.offset
+}
 
 // Names returns the connectors, sorted.
 func (c *Configs) Names() []string {
@@ -181,6 +192,7 @@ func record(key string, value []byte) topiclog.Record {
 func (c *Configs) apply(r topiclog.Record) {
 	c.mu.Lock()
 	change, err := c.applyLocked(string(r.Key), r)
+	c.offset = r.Offset + 1
 	live := c.live
 	c.mu.Unlock()
 	if err != nil {

@@ -42,6 +42,9 @@ type Statuses struct {
 
 	mu      sync.Mutex
 	entries map[string]*entry
+	// pending counts own writes without an answer; written is closed when there are none and somebody waits.
+	pending int
+	written chan struct{}
 	// tasks and topics index the entries that are not removed, by connector.
 	tasks  map[string]map[int]Status
 	topics map[string]map[string]Topic
@@ -74,6 +77,29 @@ func OpenStatuses(ctx context.Context, open Opener, me string, log *slog.Logger)
 
 // Run tails the log until ctx ends.
 func (s *Statuses) Run(ctx context.Context) error { return s.log.Run(ctx) }
+
+// ReadToEnd returns when everything stored before was applied.
+func (s *Statuses) ReadToEnd(ctx context.Context) error { return s.log.ReadToEnd(ctx) }
+
+// Flush returns when no write is under way.
+func (s *Statuses) Flush(ctx context.Context) error {
+	s.mu.Lock()
+	if s.pending == 0 {
+		s.mu.Unlock()
+		return nil
+	}
+	if s.written == nil {
+		s.written = make(chan struct{})
+	}
+	written := s.written
+	s.mu.Unlock()
+	select {
+	case <-written:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
 
 // Close writes what is under way and releases the log.
 func (s *Statuses) Close() { s.log.Close() }
@@ -172,6 +198,7 @@ func (s *Statuses) put(key string, value []byte) {
 	e := s.entryLocked(key)
 	s.setLocked(key, e, r)
 	e.pending++
+	s.pending++
 	s.mu.Unlock()
 	s.log.AppendAsync(r, func(r topiclog.Record, err error) { s.answered(key, r, err) })
 }
@@ -184,6 +211,10 @@ func (s *Statuses) answered(key string, r topiclog.Record, err error) {
 	defer s.mu.Unlock()
 	e := s.entryLocked(key)
 	e.pending--
+	if s.pending--; s.pending == 0 && s.written != nil {
+		close(s.written)
+		s.written = nil
+	}
 	if err == nil {
 		e.written = max(e.written, r.Offset)
 	}
