@@ -43,17 +43,17 @@ type DirConfig struct {
 
 // Dir is a data directory: whose it is, how it was left, and its checkpoint files. Methods may be called concurrently.
 type Dir struct {
-	path    string
-	fs      vfs.FS
-	logger  *slog.Logger
-	lock    io.Closer
-	id      [16]byte
-	cluster string
-	clean   bool
-	boot    string // of the machine, "" if it is not known
-	same    bool   // the machine was not restarted since the logs were last whole
+	path   string
+	fs     vfs.FS
+	logger *slog.Logger
+	lock   io.Closer
+	id     [16]byte
+	clean  bool
+	boot   string // of the machine, "" if it is not known
+	same   bool   // the machine was not restarted since the logs were last whole
 
 	mu          sync.Mutex
+	cluster     string
 	checkpoints map[string]map[TopicPartition]int64 // by file name
 }
 
@@ -239,6 +239,8 @@ func (d *Dir) writable(props map[string]string) bool {
 
 // SetClusterID says to which cluster an undecided directory belongs from now on.
 func (d *Dir) SetClusterID(node int32, cluster string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	d.cluster = cluster
 	return d.saveMeta(filepath.Join(d.path, metaFile), node)
 }
@@ -270,7 +272,11 @@ func parseProperties(text string) map[string]string {
 func (d *Dir) ID() [16]byte { return d.id }
 
 // ClusterID is the cluster.id of meta.properties.
-func (d *Dir) ClusterID() string { return d.cluster }
+func (d *Dir) ClusterID() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.cluster
+}
 
 // Clean says that the process that had the directory before closed it.
 func (d *Dir) Clean() bool { return d.clean }
