@@ -58,7 +58,11 @@ type parts struct {
 	groups     *group.Coordinator
 	api        *api.API
 
-	reaching sync.WaitGroup // what looks after brokers that may be gone
+	// looking are the nodes that may be gone and are being looked after.
+	reaching sync.WaitGroup
+	mu       sync.Mutex
+	looking  map[metadata.BrokerID]bool
+	learned  map[metadata.BrokerID]string // addresses that nodes said of themselves
 }
 
 // metadataDir is where in the data directory the metadata log is.
@@ -183,9 +187,9 @@ func (b *Broker) open(ctx context.Context) (_ *parts, err error) {
 	p.directory = p.logs.DirectoryID()
 	p.pool = peers.NewPool(peers.Config{
 		Address: func(id metadata.BrokerID) (string, bool) { return b.address(p, id) },
-		Dial:    cfg.PeerDial, ClientID: "broker-" + strconv.Itoa(int(cfg.NodeID)),
+		Dial:    cfg.PeerDial, Closed: func(id metadata.BrokerID) { b.lookAfter(p, id) }, ClientID: "broker-" + strconv.Itoa(int(cfg.NodeID)),
 	})
-	p.front = newFront(p, cfg.interBroker())
+	p.front = newFront(p, cfg.nodeListeners())
 	var memory string
 	memory, p.gone = memoryHost(cfg.NodeID)
 	p.server = server.New(server.Config{
@@ -254,8 +258,8 @@ func (b *Broker) openRest(p *parts, m membership) (err error) {
 
 	p.api = api.New(api.Config{
 		NodeID: p.self, Controller: p.controller, Logs: p.logs, Groups: p.groups,
-		Link: p.pool.Link("forward", 8), InterBrokerListener: cfg.interBroker(),
-		BrokerGone:   func(id metadata.BrokerID, epoch int64) { b.brokerGone(p, id, epoch) },
+		Link: p.pool.Link("forward", 8), BrokerListeners: cfg.nodeListeners(),
+		BrokerGone:   func(id metadata.BrokerID, _ int64) { b.lookAfter(p, id) },
 		OutOfService: p.replicas.OutOfService, LogDir: cfg.DataDir,
 		Static: cfg.Static, AutoCreateTopics: cfg.AutoCreateTopics,
 		FetchMaxBytes: cfg.FetchMaxBytes, FetchSessions: cfg.FetchSessions,

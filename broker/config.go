@@ -34,6 +34,9 @@ type Config struct {
 	Voters []Voter
 	// InterBrokerListener is inter.broker.listener.name: the listener that other nodes use. Default the first one.
 	InterBrokerListener string
+	// ControllerListener is a listener of controller.listener.names whose port controller.quorum.voters names: other nodes may use
+	// it too. Default none.
+	ControllerListener string
 	// SessionTimeout is broker.session.timeout.ms: a broker that the controller has not heard of for so long is taken out of
 	// service. Default 4 s.
 	SessionTimeout time.Duration
@@ -184,6 +187,13 @@ func (c Config) Validate() error {
 		if err := checkAdvertised(l); err != "" {
 			wrong("advertised.listeners", l.Advertised, err)
 		}
+	}
+	if name := c.InterBrokerListener; name != "" && !names[name] {
+		wrong("inter.broker.listener.name", name, "must be the name of one of listeners")
+	}
+	if c.HeartbeatInterval <= 0 || c.SessionTimeout < 2*c.HeartbeatInterval {
+		wrong("broker.session.timeout.ms", c.SessionTimeout.Milliseconds(),
+			fmt.Sprintf("must be at least twice broker.heartbeat.interval.ms, which is %d", c.HeartbeatInterval.Milliseconds()))
 	}
 	if c.NumPartitions < 1 {
 		wrong("num.partitions", c.NumPartitions, "must be at least 1")

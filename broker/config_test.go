@@ -108,7 +108,7 @@ func TestParseConfig(t *testing.T) {
 			[]string{"advertised.listeners: must be an address that clients can connect to, not all interfaces"},
 		},
 		"access control": {map[string]string{"authorizer.class.name": "x.Y"}, []string{"authorizer.class.name: there are no access control lists"}},
-		"other voters":   {map[string]string{"controller.quorum.voters": "1@a:1,2@b:1"}, []string{"controller.quorum.voters: only one voter"}},
+		"other voters":   {map[string]string{"controller.quorum.voters": "1@a:1,2@b:1"}, []string{"controller.quorum.voters: the port of node 1 must be that of one of its listeners"}},
 		"two ids":        {map[string]string{"node.id": "1", "broker.id": "2"}, []string{"broker.id: must equal node.id, which is 1"}},
 	} {
 		t.Run(name, func(t *testing.T) {

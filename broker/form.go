@@ -215,12 +215,18 @@ func (b *Broker) genesis(p *parts, everybody []peers.Hello) (membership, string,
 
 // address is where another node's inter-broker listener is: as the node says itself, else as the configuration does.
 func (b *Broker) address(p *parts, id metadata.BrokerID) (string, bool) {
+	p.mu.Lock()
+	learned, said := p.learned[id]
+	p.mu.Unlock()
 	if isDone(p.front.formed) {
-		if r := p.controller.Newest().Broker(id); r != nil {
+		if r := p.controller.Newest().Broker(id); r != nil && !(r.Fenced && said) {
 			if l, ok := r.Listener(b.cfg.interBroker()); ok {
 				return net.JoinHostPort(l.Host, strconv.Itoa(int(l.Port))), true
 			}
 		}
+	}
+	if said {
+		return learned, true
 	}
 	for _, v := range b.cfg.Voters {
 		if metadata.BrokerID(v.ID) == id {
@@ -258,10 +264,24 @@ func (c Config) voter(id int32) bool {
 	return slices.ContainsFunc(c.Voters, func(v Voter) bool { return v.ID == id })
 }
 
+// nodeListeners are the listeners that other nodes may use.
+func (c Config) nodeListeners() []string {
+	names := []string{c.interBroker()}
+	if c.ControllerListener != "" {
+		names = append(names, c.ControllerListener)
+	}
+	return names
+}
+
 // interBroker is the listener that other nodes use.
 func (c Config) interBroker() string {
-	if c.InterBrokerListener == "" && len(c.Listeners) > 0 {
-		return c.Listeners[0].Name
+	if c.InterBrokerListener != "" {
+		return c.InterBrokerListener
 	}
-	return c.InterBrokerListener
+	for _, l := range c.Listeners {
+		if l.Name != c.ControllerListener {
+			return l.Name
+		}
+	}
+	return c.ControllerListener
 }

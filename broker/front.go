@@ -3,6 +3,7 @@ package broker
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -17,8 +18,8 @@ import (
 // front is what connections meet. Other nodes' requests are answered from the beginning, for a cluster forms by them; clients
 // wait a moment for the node to be ready, and are turned away then, so that they ask another node.
 type front struct {
-	parts    *parts
-	listener string // of other nodes
+	parts     *parts
+	listeners []string // of other nodes
 
 	formed chan struct{} // closed when the parts below are there
 	ready  chan struct{} // closed when clients may come in
@@ -30,6 +31,8 @@ const (
 	clientPatience = 2 * time.Second
 	// forwardLimit bounds a request that another node forwards.
 	forwardLimit = 30 * time.Second
+	// maxLearned bounds the addresses that others say of themselves.
+	maxLearned = 1024
 )
 
 var (
@@ -37,8 +40,8 @@ var (
 	errNotForNodes = errors.New("a request between nodes on a listener for clients")
 )
 
-func newFront(p *parts, listener string) *front {
-	return &front{parts: p, listener: listener, formed: make(chan struct{}), ready: make(chan struct{})}
+func newFront(p *parts, listeners []string) *front {
+	return &front{parts: p, listeners: listeners, formed: make(chan struct{}), ready: make(chan struct{})}
 }
 
 // form says that all parts are there; open lets clients in.
@@ -61,7 +64,7 @@ func (f *front) Dispatch(ctx context.Context, c *api.Client, frame []byte) (api.
 		return f.node(ctx, c, frame)
 	}
 	if !isDone(f.ready) {
-		if !(c.Listener == f.listener && api.BetweenBrokers(key) && isDone(f.formed)) {
+		if !(slices.Contains(f.listeners, c.Listener) && api.BetweenBrokers(key) && isDone(f.formed)) {
 			if err := f.wait(ctx); err != nil {
 				return nil, err
 			}
@@ -89,7 +92,7 @@ func (f *front) node(ctx context.Context, c *api.Client, frame []byte) (api.Repl
 	if err != nil {
 		return nil, err
 	}
-	if c.Listener != f.listener {
+	if !slices.Contains(f.listeners, c.Listener) {
 		return nil, errNotForNodes
 	}
 	call := &api.Call{Header: api.Header{Key: peers.Key, CorrelationID: correlation}, Client: c}
@@ -114,6 +117,7 @@ func (f *front) answer(ctx context.Context, req *peers.Request, resp *peers.Resp
 		if err := from.Read(req.Body); err != nil {
 			return err
 		}
+		p.learn(&from)
 		resp.Body = p.hello().Append(nil)
 		return nil
 	}
@@ -167,9 +171,30 @@ func (f *front) answer(ctx context.Context, req *peers.Request, resp *peers.Resp
 	return errors.New("a request between nodes of a kind that this release does not know")
 }
 
+// learn notes where a node is that the metadata may not know yet, or no more.
+func (p *parts) learn(h *peers.Hello) {
+	if h.Address == "" || h.Cluster != "" && h.Cluster != p.logs.ClusterID() {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, known := p.learned[h.Node]; !known && len(p.learned) >= maxLearned {
+		return
+	}
+	if p.learned == nil {
+		p.learned = make(map[metadata.BrokerID]string)
+	}
+	p.learned[h.Node] = h.Address
+}
+
 // hello is what this node says of itself.
 func (p *parts) hello() *peers.Hello {
 	h := &peers.Hello{Node: p.self, Directory: p.directory, Cluster: p.logs.ClusterID(), Leader: metadata.NoBroker, Formed: p.used.Load()}
+	for _, e := range p.server.Endpoints() {
+		if e.Listener == p.front.listeners[0] {
+			h.Address = e.String()
+		}
+	}
 	if isDone(p.front.formed) {
 		h.Formed, h.Leader, h.Members = true, p.controller.Leader(), p.controller.Newest().Members()
 	}

@@ -25,6 +25,8 @@ const (
 	probeTimeout = 500 * time.Millisecond
 	// leaveTimeout bounds a controlled shutdown.
 	leaveTimeout = 5 * time.Second
+	// leaderlessLeave is how long a stopping broker waits for a controller to say goodbye to.
+	leaderlessLeave = time.Second
 )
 
 func newClusterID() (string, error) { return metadata.NewClusterID(rand.Reader) }
@@ -108,6 +110,9 @@ func (b *Broker) register(ctx context.Context, p *parts) error {
 		var pause <-chan time.Time
 		if leader != metadata.NoBroker {
 			pause = time.After(registerPause)
+		} else if b.cfg.others() > 0 {
+			b.askAll(ctx, p) // whoever leads may not know where this node is now
+			pause = time.After(helloTimeout)
 		}
 		select {
 		case <-changed:
@@ -186,10 +191,12 @@ func (b *Broker) live(ctx, below context.Context, p *parts) {
 			if err != nil || answer.Fenced {
 				pause = registerPause
 			}
-			was = leader
 			timer = time.After(pause)
 		}
-		if leader == p.self && !fenced {
+		if leader == p.self && was != p.self {
+			b.lookAround(p)
+		}
+		if was = leader; leader == p.self && !fenced {
 			timer = nil
 		}
 		select {
@@ -212,10 +219,14 @@ func (b *Broker) leave(ctx context.Context, p *parts) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, leaveTimeout)
 	defer cancel()
+	began := time.Now()
 	for b.cfg.ControlledShutdown {
 		answer, err := b.beat(ctx, p, true)
 		if answer.MayShutDown || again(err) {
 			break
+		}
+		if p.controller.Leader() == metadata.NoBroker && time.Since(began) > leaderlessLeave {
+			break // the others have stopped, too
 		}
 		select {
 		case <-time.After(registerPause):
@@ -243,21 +254,65 @@ func (b *Broker) leave(ctx context.Context, p *parts) {
 	}
 }
 
-// brokerGone looks after a broker whose connection has ended: if nobody listens at its address any more, the process is dead,
-// and waiting for its session to end would only cost time.
-func (b *Broker) brokerGone(p *parts, id metadata.BrokerID, epoch int64) {
+// lookAfter sees whether a node is there to which a connection has ended. If nobody listens at its address any more its process is
+// dead, and waiting for its session, or for a new leader until the old one is overdue, would only cost time.
+func (b *Broker) lookAfter(p *parts, id metadata.BrokerID) {
+	if !isDone(p.front.formed) || id == p.self {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.looking[id] {
+		return
+	}
+	if p.looking == nil {
+		p.looking = make(map[metadata.BrokerID]bool)
+	}
+	p.looking[id] = true
 	p.reaching.Go(func() {
+		defer func() {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			delete(p.looking, id)
+		}()
 		ctx, cancel := context.WithTimeout(context.Background(), probeTimeout)
 		defer cancel()
-		if p.controller.Leader() != p.self {
-			return
-		}
-		_, err := greet(ctx, p.pool.Link("probe", 1), id, &peers.Hello{Node: p.self, Leader: p.self, Cluster: p.logs.ClusterID()})
-		if !errors.Is(err, syscall.ECONNREFUSED) {
-			return
-		}
-		if err := p.controller.BrokerDied(ctx, id, epoch); err != nil {
-			b.log.Debug("broker was not fenced", "broker", id, "err", err) // its session ends
+		registered := p.controller.Newest().Broker(id)
+		_, err := greet(ctx, p.pool.Link(peers.Probe, 1), id, p.hello())
+		if errors.Is(err, syscall.ECONNREFUSED) {
+			b.nodeDied(ctx, p, id, registered)
 		}
 	})
+}
+
+// nodeDied tells the controller, if that is here, and the quorum.
+func (b *Broker) nodeDied(ctx context.Context, p *parts, id metadata.BrokerID, registered *metadata.Broker) {
+	switch p.controller.Leader() {
+	case p.self:
+		if registered == nil || registered.Fenced {
+			return
+		}
+		if err := p.controller.BrokerDied(ctx, id, registered.Epoch); err != nil {
+			b.log.Debug("broker was not fenced", "broker", id, "err", err) // its session ends
+		}
+	case id:
+		// The first of those that are left asks for votes; should it be gone too, raft's own clock goes on.
+		first := metadata.NoBroker
+		for _, raftID := range p.controller.Members().Voters {
+			if n := p.controller.Newest().NodeOfRaftID(raftID); n != id && (first == metadata.NoBroker || n < first) {
+				first = n
+			}
+		}
+		b.log.Info("controller's process ended", "broker", id)
+		if err := p.quorum.LeaderDied(ctx, p.quorum.Role().Leader, first == p.self); err != nil {
+			b.log.Debug("the quorum was not told", "err", err)
+		}
+	}
+}
+
+// lookAround looks after all brokers: a new controller has heard of none of them.
+func (b *Broker) lookAround(p *parts) {
+	for _, other := range p.controller.Image().LiveBrokers() {
+		b.lookAfter(p, other.ID)
+	}
 }

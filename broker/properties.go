@@ -134,6 +134,7 @@ func (p *parser) fill() {
 	if rack, ok := p.props["broker.rack"]; ok {
 		c.Rack = rack
 	}
+	p.voters()
 	p.listeners()
 	p.cluster()
 	setInt(p, "socket.request.max.bytes", &c.MaxRequestBytes)
@@ -153,6 +154,12 @@ func (p *parser) fill() {
 	setInt(p, "log.cleaner.dedupe.buffer.size", &c.CleanerBufferBytes)
 	c.CleanerBufferBytes = min(c.CleanerBufferBytes, 16<<20)
 	setMillis(p, "producer.id.expiration.ms", &c.ProducerExpiration)
+	setMillis(p, "broker.session.timeout.ms", &c.SessionTimeout)
+	setMillis(p, "broker.heartbeat.interval.ms", &c.HeartbeatInterval)
+	setMillis(p, "initial.broker.registration.timeout.ms", &c.RegistrationTimeout)
+	if v, ok := p.props["controlled.shutdown.enable"]; ok {
+		c.ControlledShutdown = strings.EqualFold(strings.TrimSpace(v), "true")
+	}
 	p.groups()
 	if v, ok := p.props["auto.create.topics.enable"]; ok {
 		c.AutoCreateTopics = strings.EqualFold(strings.TrimSpace(v), "true")
@@ -193,12 +200,17 @@ func (p *parser) dataDir() {
 
 // listeners reads listeners, advertised.listeners and what says which security protocol each has.
 func (p *parser) listeners() {
-	controllers := metadata.SplitList(p.props["controller.listener.names"])
+	controllers := metadata.SplitList(strings.ToUpper(p.props["controller.listener.names"]))
 	if p.has("listeners") {
 		p.cfg.Listeners = nil
 		for _, e := range p.endpoints("listeners") {
 			if !slices.Contains(controllers, e.name) {
 				p.cfg.Listeners = append(p.cfg.Listeners, Listener{Name: e.name, Address: e.address})
+			} else if p.names(e.address) && p.cfg.ControllerListener == "" {
+				// The other voters know this node by it.
+				p.cfg.Listeners = append(p.cfg.Listeners, Listener{Name: e.name, Address: e.address})
+				p.cfg.ControllerListener = e.name
+				controllers = slices.DeleteFunc(controllers, func(name string) bool { return name == e.name })
 			}
 		}
 	}
@@ -219,6 +231,9 @@ func (p *parser) listeners() {
 			return
 		}
 		protocols[strings.ToUpper(name)] = strings.ToUpper(protocol)
+	}
+	if name := strings.ToUpper(strings.TrimSpace(p.props["inter.broker.listener.name"])); name != "" {
+		p.cfg.InterBrokerListener = name
 	}
 	for _, l := range p.cfg.Listeners {
 		switch protocol, ok := protocols[l.Name]; {
@@ -245,24 +260,6 @@ func (p *parser) endpoints(key string) []endpoint {
 		out = append(out, endpoint{strings.ToUpper(name), address})
 	}
 	return out
-}
-
-// cluster accepts the keys that make a node a cluster of its own, and refuses those that name other nodes.
-func (p *parser) cluster() {
-	if roles := metadata.SplitList(p.props["process.roles"]); len(roles) > 0 && !slices.Contains(roles, "broker") {
-		p.wrong("process.roles", "must contain broker; a node is broker and controller in one")
-	}
-	if voters := metadata.SplitList(p.props["controller.quorum.voters"]); len(voters) > 1 {
-		p.wrong("controller.quorum.voters", "only one voter, this node, is served")
-	} else if len(voters) == 1 {
-		id, _, _ := strings.Cut(voters[0], "@")
-		if n, err := strconv.ParseInt(id, 10, 32); err != nil || int32(n) != p.cfg.NodeID {
-			p.wrong("controller.quorum.voters", fmt.Sprintf("must be this node, id %d, as id@host:port", p.cfg.NodeID))
-		}
-	}
-	if servers := metadata.SplitList(p.props["controller.quorum.bootstrap.servers"]); len(servers) > 1 {
-		p.wrong("controller.quorum.bootstrap.servers", "only one server, this node, is served")
-	}
 }
 
 func (p *parser) groups() {

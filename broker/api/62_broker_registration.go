@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"slices"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -59,5 +60,5 @@ func (a *API) brokerRegistration(ctx context.Context, c *Call, req *kmsg.BrokerR
 
 // fromBroker reports whether a connection may speak as a broker: the one place that decides it.
 func (a *API) fromBroker(c *Call) bool {
-	return a.cfg.InterBrokerListener == "" || c.Client.Listener == a.cfg.InterBrokerListener
+	return len(a.cfg.BrokerListeners) == 0 || slices.Contains(a.cfg.BrokerListeners, c.Client.Listener)
 }

@@ -22,8 +22,8 @@ type Config struct {
 	Groups     *group.Coordinator
 	// Link reaches the controller on another node. nil: this node is a cluster of its own.
 	Link Link
-	// InterBrokerListener is the listener that other brokers use; empty is any.
-	InterBrokerListener string
+	// BrokerListeners are the listeners that other brokers use; none is any.
+	BrokerListeners []string
 	// BrokerGone is told that the connection of a broker's heartbeats has ended. It must not block. nil: nobody is.
 	BrokerGone func(id metadata.BrokerID, epoch int64)
 	// OutOfService reports whether a partition of this node could not be opened.

@@ -54,6 +54,8 @@ var codes = []struct {
 	{metadata.ErrStaleBrokerEpoch, kerr.StaleBrokerEpoch},
 	{metadata.ErrDuplicateBroker, kerr.DuplicateBrokerRegistration},
 	{metadata.ErrUnknownBroker, kerr.BrokerIDNotRegistered},
+	{metadata.ErrDuplicateVoter, kerr.DuplicateVoter},
+	{metadata.ErrVoterNotFound, kerr.VoterNotFound},
 	{metadata.ErrInconsistentCluster, kerr.InconsistentClusterID},
 
 	{controller.ErrStaleBrokerEpoch, kerr.StaleBrokerEpoch},

@@ -19,6 +19,7 @@ func TestVersions(t *testing.T) {
 		kmsg.DescribeConfigs: {1, 4}, kmsg.AlterConfigs: {0, 2}, kmsg.DescribeLogDirs: {1, 5},
 		kmsg.CreatePartitions: {0, 3}, kmsg.DeleteGroups: {0, 2}, kmsg.IncrementalAlterConfigs: {0, 1},
 		kmsg.OffsetDelete: {0, 0}, kmsg.DescribeCluster: {0, 2}, kmsg.DescribeTopicPartitions: {0, 0},
+		kmsg.DescribeQuorum: {0, 2}, kmsg.UnregisterBroker: {0, 0}, kmsg.AddRaftVoter: {0, 1}, kmsg.RemoveRaftVoter: {0, 0},
 		kmsg.ElectLeaders: {0, 2}, kmsg.AlterPartitionAssignments: {0, 1}, kmsg.ListPartitionReassignments: {0, 0},
 	}
 	var unlisted []kmsg.Key

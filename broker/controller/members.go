@@ -129,6 +129,11 @@ func (c *Controller) SetVoter(ctx context.Context, node metadata.BrokerID, dir m
 	return err
 }
 
+// QuorumStatus is how the quorum is; without the members' progress on nodes that do not lead it.
+func (c *Controller) QuorumStatus(ctx context.Context) (quorum.Status, error) {
+	return c.cfg.Quorum.Status(ctx)
+}
+
 // progress is how far the members are; nil if this node does not lead.
 func (c *Controller) progress(ctx context.Context) map[uint64]quorum.Progress {
 	s, err := c.cfg.Quorum.Status(ctx)

@@ -18,6 +18,8 @@ type Hello struct {
 	Formed bool
 	// Leader is the controller as far as the node knows, or NoBroker.
 	Leader metadata.BrokerID
+	// Address is host:port of the node's inter-broker listener, for those who do not know it yet.
+	Address string
 	// Members are those of the quorum, if the node is formed and has caught up that far.
 	Members []metadata.Member
 }
@@ -28,6 +30,7 @@ func (h *Hello) Append(b []byte) []byte {
 	b = appendString(b, h.Cluster)
 	b = appendBool(b, h.Formed)
 	b = binary.AppendVarint(b, int64(h.Leader))
+	b = appendString(b, h.Address)
 	b = binary.AppendUvarint(b, uint64(len(h.Members)))
 	for _, m := range h.Members {
 		b = binary.AppendVarint(b, int64(m.Node))
@@ -42,6 +45,7 @@ func (h *Hello) Append(b []byte) []byte {
 func (h *Hello) Read(b []byte) error {
 	r := reader{b: b}
 	h.Node, h.Directory, h.Cluster, h.Formed, h.Leader = r.broker(), r.id(), string(r.bytes()), r.bool(), r.broker()
+	h.Address = string(r.bytes())
 	for n := r.count(); n > 0 && r.err == nil; n-- {
 		h.Members = append(h.Members, metadata.Member{Node: r.broker(), Directory: r.id(), RaftID: r.uvarint(), Voter: r.bool()})
 	}

@@ -19,6 +19,8 @@ type Config struct {
 	Address func(metadata.BrokerID) (string, bool)
 	// Dial connects; nil is the network's.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Closed is told when a connection that worked has ended, but for those of the purpose "probe". It must not block. nil: nobody.
+	Closed func(metadata.BrokerID)
 	// ClientID is what this node calls itself in its requests.
 	ClientID string
 	// DialTimeout bounds connecting. 0: 2 s.
@@ -91,6 +93,9 @@ type Link struct {
 func (p *Pool) Link(purpose string, width int) *Link {
 	return &Link{pool: p, purpose: purpose, width: width}
 }
+
+// Probe is the purpose of connections that only see whether a node is there.
+const Probe = "probe"
 
 // Request sends req, in its version, to a node and returns the answer. Connections are opened when they are needed; after a
 // failure the next request opens another one. An error leaves open whether the request took effect.
@@ -168,6 +173,9 @@ func (p *Pool) conn(ctx context.Context, at place, width int) (*conn, error) {
 	p.wg.Go(func() {
 		c.read()
 		p.forget(at, c)
+		if p.cfg.Closed != nil && at.purpose != Probe && p.ctx.Err() == nil {
+			p.cfg.Closed(at.node)
+		}
 	})
 	return c, nil
 }
