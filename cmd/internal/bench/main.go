@@ -30,7 +30,7 @@ func run(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	runs := flags.Int("runs", 5, "runs of each measurement; the median is shown")
 	scale := flags.Int("scale", 100, "percent of the full amount of data")
-	only := flags.String("only", "", "measure only the group of this name: limits, log, files, activemq, idle")
+	only := flags.String("only", "", "measure only the group of this name: limits, log, files, activemq, changes, idle")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			return nil
@@ -52,7 +52,7 @@ func run(ctx context.Context, args []string) error {
 		name    string
 		measure func(context.Context) error
 	}{
-		{"limits", b.limits}, {"log", b.log}, {"files", b.files}, {"activemq", b.activeMQ}, {"idle", b.idle},
+		{"limits", b.limits}, {"log", b.log}, {"files", b.files}, {"activemq", b.activeMQ}, {"changes", b.changes}, {"idle", b.idle},
 	}
 	found := false
 	for _, g := range groups {
