@@ -72,7 +72,10 @@ func (c *Cluster) await() {
 	b := c.b.Load()
 	select {
 	case <-b.Ready():
-		c.cfg.Listeners[0].Address = b.Addrs()[0].String()
+		// Other nodes look at it while this one starts again at the same address.
+		if at := b.Addrs()[0].String(); at != c.cfg.Listeners[0].Address {
+			c.cfg.Listeners[0].Address = at
+		}
 	case err := <-c.ended:
 		c.stop(nil)
 		c.ended = nil
