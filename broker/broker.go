@@ -58,7 +58,7 @@ type parts struct {
 	groups     *group.Coordinator
 	api        *api.API
 
-	// looking are the nodes that may be gone and are being looked after.
+	// looking are the nodes that may be gone and are being looked after; true: once more, there was another sign since.
 	reaching sync.WaitGroup
 	mu       sync.Mutex
 	looking  map[metadata.BrokerID]bool

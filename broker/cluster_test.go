@@ -104,9 +104,9 @@ func TestCluster(t *testing.T) {
 		old.Kill()
 		stopped := time.Since(began)
 		next := c.Controller()
+		elected := time.Since(began)
 		create("after-kill", 1)
-		took := time.Since(began)
-		t.Logf("stopping %v, first command %v", stopped, took)
+		t.Logf("stopping took %v, the election %v, with a command %v", stopped, elected, time.Since(began))
 		if next.ID == old.ID {
 			t.Fatalf("%v is still the controller", old)
 		}

@@ -235,6 +235,8 @@ func (c Config) described() map[string]string {
 	if kafka := group.DefaultSettings(); c.Groups.InitialRebalanceDelay != kafka.InitialRebalanceDelay {
 		set("group.initial.rebalance.delay.ms", strconv.FormatInt(c.Groups.InitialRebalanceDelay.Milliseconds(), 10))
 	}
+	set("broker.session.timeout.ms", strconv.FormatInt(c.SessionTimeout.Milliseconds(), 10))
+	set("broker.heartbeat.interval.ms", strconv.FormatInt(c.HeartbeatInterval.Milliseconds(), 10))
 	if c.NumPartitions != 1 {
 		set("num.partitions", strconv.Itoa(int(c.NumPartitions)))
 	}

@@ -23,6 +23,9 @@ const (
 	registerPause = 100 * time.Millisecond
 	// probeTimeout bounds the look at a broker whose connection broke.
 	probeTimeout = 500 * time.Millisecond
+	// campaignPause is between forgetting a dead leader and asking for votes, and between asking again.
+	campaignPause = 30 * time.Millisecond
+	campaignTries = 6
 	// leaveTimeout bounds a controlled shutdown.
 	leaveTimeout = 5 * time.Second
 	// leaderlessLeave is how long a stopping broker waits for a controller to say goodbye to.
@@ -262,27 +265,35 @@ func (b *Broker) lookAfter(p *parts, id metadata.BrokerID) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.looking[id] {
+	if _, looking := p.looking[id]; looking {
+		p.looking[id] = true
 		return
 	}
 	if p.looking == nil {
 		p.looking = make(map[metadata.BrokerID]bool)
 	}
-	p.looking[id] = true
+	p.looking[id] = false
 	p.reaching.Go(func() {
-		defer func() {
+		for again := true; again; {
+			b.look(p, id)
 			p.mu.Lock()
-			defer p.mu.Unlock()
-			delete(p.looking, id)
-		}()
-		ctx, cancel := context.WithTimeout(context.Background(), probeTimeout)
-		defer cancel()
-		registered := p.controller.Newest().Broker(id)
-		_, err := greet(ctx, p.pool.Link(peers.Probe, 1), id, p.hello())
-		if errors.Is(err, syscall.ECONNREFUSED) {
-			b.nodeDied(ctx, p, id, registered)
+			again = p.looking[id]
+			if p.looking[id] = false; !again {
+				delete(p.looking, id)
+			}
+			p.mu.Unlock()
 		}
 	})
+}
+
+func (b *Broker) look(p *parts, id metadata.BrokerID) {
+	ctx, cancel := context.WithTimeout(context.Background(), probeTimeout)
+	defer cancel()
+	registered := p.controller.Newest().Broker(id)
+	_, err := greet(ctx, p.pool.Link(peers.Probe, 1), id, p.hello())
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		b.nodeDied(ctx, p, id, registered)
+	}
 }
 
 // nodeDied tells the controller, if that is here, and the quorum.
@@ -304,8 +315,29 @@ func (b *Broker) nodeDied(ctx context.Context, p *parts, id metadata.BrokerID, r
 			}
 		}
 		b.log.Info("controller's process ended", "broker", id)
-		if err := p.quorum.LeaderDied(ctx, p.quorum.Role().Leader, first == p.self); err != nil {
+		b.leaderDied(ctx, p, first == p.self)
+	}
+}
+
+// leaderDied makes the quorum forget its leader and, on the first of the others, ask for votes once they have had time to do so
+// too: who still believes in a leader grants none.
+func (b *Broker) leaderDied(ctx context.Context, p *parts, campaign bool) {
+	dead := p.quorum.Role().Leader
+	for try := range campaignTries {
+		if err := p.quorum.LeaderDied(ctx, dead, campaign && try > 0); err != nil {
 			b.log.Debug("the quorum was not told", "err", err)
+			return
+		}
+		if !campaign {
+			return
+		}
+		select {
+		case <-time.After(campaignPause):
+		case <-ctx.Done():
+			return
+		}
+		if leader := p.quorum.Role().Leader; leader != 0 && leader != dead {
+			return
 		}
 	}
 }
