@@ -2,6 +2,7 @@ package api
 
 import (
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -40,7 +41,7 @@ type Config struct {
 	FetchMaxBytes int32
 	// FetchSessions is max.incremental.fetch.session.cache.slots. 0: 1000.
 	FetchSessions int
-	// RackAware is replica.selector.class=RackAwareReplicaSelector: consumers are sent to a replica in their rack (KIP-392).
+	// RackAware, or replica.selector.class=...RackAwareReplicaSelector in Static: consumers are sent to a replica in their rack (KIP-392).
 	RackAware bool
 
 	Logger     *slog.Logger          // nil: none
@@ -69,6 +70,9 @@ func New(cfg Config) *API {
 	}
 	if cfg.FetchMaxBytes == 0 {
 		cfg.FetchMaxBytes = 55 << 20
+	}
+	if strings.HasSuffix(cfg.Static["replica.selector.class"], ".RackAwareReplicaSelector") {
+		cfg.RackAware = true
 	}
 	if cfg.FetchSessions == 0 {
 		cfg.FetchSessions = 1000

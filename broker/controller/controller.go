@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -105,7 +106,12 @@ func (c *Controller) Subscribe(f func(old, next *metadata.Image)) {
 // Run decides and publishes until ctx ends. An error means that the log cannot be followed: it holds what this release
 // does not understand, or belongs to another cluster.
 func (c *Controller) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var balancing sync.WaitGroup
+	defer balancing.Wait()
+	defer cancel()
 	defer close(c.done)
+	balancing.Go(func() { c.balance(ctx, balanceInterval(c.cfg.Static)) })
 	var ticker *time.Ticker
 	for {
 		var tick <-chan time.Time

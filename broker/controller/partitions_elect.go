@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strconv"
 	"time"
 
 	"millrace/broker/metadata"
@@ -111,10 +112,21 @@ func (c *Controller) GrowInternal(ctx context.Context) error {
 // growEvery is how often internal topics are looked at: a partition grows once more after it has grown.
 const growEvery = 5 * time.Second
 
-// Balance keeps leaders where they belong while this node is the active controller, until ctx ends: every so often
-// (leader.imbalance.check.interval.seconds) partitions go back to their preferred leaders; 0 leaves them. Internal topics grow with
-// the cluster.
-func (c *Controller) Balance(ctx context.Context, every time.Duration) error {
+// balanceInterval is how often leaders are balanced: leader.imbalance.check.interval.seconds, or 0 without
+// auto.leader.rebalance.enable.
+func balanceInterval(static map[string]string) time.Duration {
+	if static["auto.leader.rebalance.enable"] == "false" {
+		return 0
+	}
+	if n, err := strconv.ParseInt(static["leader.imbalance.check.interval.seconds"], 10, 32); err == nil && n > 0 {
+		return time.Duration(n) * time.Second
+	}
+	return 5 * time.Minute
+}
+
+// balance keeps leaders where they belong while this node is the active controller, until ctx ends: every so often partitions go
+// back to their preferred leaders; 0 leaves them. Internal topics grow with the cluster.
+func (c *Controller) balance(ctx context.Context, every time.Duration) {
 	grow := time.NewTicker(growEvery)
 	defer grow.Stop()
 	var balance <-chan time.Time
@@ -128,7 +140,7 @@ func (c *Controller) Balance(ctx context.Context, every time.Duration) error {
 		var moved int
 		select {
 		case <-ctx.Done():
-			return nil
+			return
 		case <-grow.C:
 			if c.balances() {
 				err = c.GrowInternal(ctx)

@@ -8,6 +8,7 @@
 //	fetcher.go   copies partitions from one leader, in a fetch session
 //	isr.go       brings the ISR changes of leaders to the controller
 //	settings.go  topic configs -> partition settings
+//	keys.go      broker keys -> how followers fetch
 //	metrics.go   what is counted
 //
 // sim_test.go runs three replicas and the controller's decisions in one goroutine on virtual time; cluster_test.go has

@@ -47,7 +47,7 @@ type Config struct {
 	Registerer prometheus.Registerer // nil: none
 }
 
-// Fetch are the keys that followers go by. The zero value takes Kafka's defaults.
+// Fetch are the keys that followers go by. The zero value takes them from Config.Static, and else Kafka's defaults.
 type Fetch struct {
 	// Fetchers is num.replica.fetchers, for each leader. 0: 1.
 	Fetchers int
@@ -128,6 +128,9 @@ func New(cfg Config) *Replicas {
 	}
 	if cfg.Clock == nil {
 		cfg.Clock = time.Now
+	}
+	if cfg.Fetch == (Fetch{}) {
+		cfg.Fetch.fromKeys(cfg.Static)
 	}
 	cfg.Fetch.setDefaults()
 	r := &Replicas{
