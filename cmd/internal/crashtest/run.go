@@ -172,11 +172,14 @@ func createAll(ctx context.Context, w *proc.Worker, f Flow) error {
 	return f.Subscribed(ctx)
 }
 
+// feedStep bounds what is fed at once: a flow may feed it in one transaction.
+const feedStep = 3000
+
 // feed hands over what is allowed.
 func (r *run) feed(ctx context.Context) error {
 	for fed := 0; fed < r.opts.Records; {
 		r.mu.Lock()
-		to := r.allowed
+		to := min(r.allowed, fed+feedStep)
 		r.mu.Unlock()
 		if fed == to {
 			select {
