@@ -61,6 +61,7 @@ type parts struct {
 	// looking are the nodes that may be gone and are being looked after; true: once more, there was another sign since.
 	reaching sync.WaitGroup
 	mu       sync.Mutex
+	stopped  bool
 	looking  map[metadata.BrokerID]bool
 	learned  map[metadata.BrokerID]string // addresses that nodes said of themselves
 }
@@ -125,6 +126,9 @@ func (b *Broker) Run(ctx context.Context) (err error) {
 		return nil
 	})
 	err = g.Wait()
+	p.mu.Lock()
+	p.stopped = true // nobody is looked after any more
+	p.mu.Unlock()
 	p.reaching.Wait()
 	return errors.Join(err, p.pool.Close())
 }

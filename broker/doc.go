@@ -8,6 +8,8 @@
 // Ready says when clients can connect; DialContext connects clients of the same process without a socket.
 //
 //   - config.go, properties.go: the configuration, and reading it from Apache Kafka's server.properties
+//   - propertiescluster.go: the keys that make nodes a cluster
+//   - form.go, front.go, life.go: finding the cluster, answering other nodes, registration to farewell
 //   - broker.go: what a Broker is made of, in which order its parts start and stop
 //   - metrics.go: what is measured over all parts
 //
@@ -15,5 +17,5 @@
 // partitions are here), controller, metadata and quorum (what topics there are), partition and commitlog (records on
 // disk), batch (record batches). DESIGN.md has their order and what passes between them.
 //
-// Limits: one node; no transactions; plaintext listeners without authentication, on loopback unless configured otherwise.
+// Limits: no transactions; plaintext listeners without authentication, on loopback unless configured otherwise.
 package broker

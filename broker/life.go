@@ -265,6 +265,9 @@ func (b *Broker) lookAfter(p *parts, id metadata.BrokerID) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.stopped {
+		return
+	}
 	if _, looking := p.looking[id]; looking {
 		p.looking[id] = true
 		return
