@@ -140,6 +140,16 @@ func TestCluster(t *testing.T) {
 		create("after-wipe", 1)
 	})
 
+	t.Run("a cluster that was stopped as a whole goes on", func(t *testing.T) {
+		id := c.Nodes[0].Broker().ClusterID()
+		c.RestartAll()
+		create("after-restart", 3)
+		produce()
+		if got := c.Nodes[2].Broker().ClusterID(); got != id {
+			t.Errorf("cluster %s became %s", id, got)
+		}
+	})
+
 	t.Run("a fourth node follows, and can be made a voter and back", func(t *testing.T) {
 		node := c.Add()
 		var dir [16]byte

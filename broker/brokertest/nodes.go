@@ -44,6 +44,13 @@ func StartCluster(t testing.TB, n int, change ...func(*broker.Config)) *Nodes {
 	for _, v := range voters {
 		c.add(v.ID, v.Address, append([]func(*broker.Config){func(cfg *broker.Config) { cfg.Voters = voters }}, change...)...)
 	}
+	c.startAll()
+	return c
+}
+
+// startAll starts nodes that can be ready only together.
+func (c *Nodes) startAll() {
+	c.t.Helper()
 	var wg sync.WaitGroup
 	for _, node := range c.Nodes {
 		node.launch()
@@ -52,10 +59,18 @@ func StartCluster(t testing.TB, n int, change ...func(*broker.Config)) *Nodes {
 		wg.Go(node.await)
 	}
 	wg.Wait()
-	if t.Failed() {
-		t.FailNow()
+	if c.t.Failed() {
+		c.t.FailNow()
 	}
-	return c
+}
+
+// RestartAll stops every node and then starts them all.
+func (c *Nodes) RestartAll() {
+	c.t.Helper()
+	for _, node := range c.Nodes {
+		node.Stop()
+	}
+	c.startAll()
 }
 
 // Add runs one more broker, which is no voter, and returns when it is ready.
