@@ -76,9 +76,9 @@ func TestSilentFollower(t *testing.T) {
 	if waited := time.Since(began); waited < 2*time.Second {
 		t.Errorf("acknowledged after %v, without a replica in the ISR", waited)
 	}
-	if isr := c.partition("t").ISR; !slices.Equal(isr, []metadata.BrokerID{1, 2}) {
-		t.Errorf("ISR %v", isr)
-	}
+	await(t, "it to leave the ISR", func() bool { // the leader hears of it before the image is published
+		return slices.Equal(c.partition("t").ISR, []metadata.BrokerID{1, 2})
+	})
 }
 
 func TestReassignmentUnderLoad(t *testing.T) {
