@@ -101,8 +101,9 @@ type InternalTopic struct {
 	Name              string
 	Partitions        int32
 	ReplicationFactor int16
-	// ReplicationFactorAtMost lowers a default factor to the number of brokers.
+	// ReplicationFactorAtMost lowers a default factor to the number of brokers; AwaitBrokers waits for enough of them.
 	ReplicationFactorAtMost bool
+	AwaitBrokers            bool
 	Configs                 map[string]string
 }
 

@@ -258,7 +258,7 @@ func (r *Runtime) topic(cl clients.Config, t InternalTopic, what string) (topicl
 	opts, err := cl.Internal(r.clientID(what))
 	return topiclog.Config{
 		Topic: t.Name, Partitions: t.Partitions, ReplicationFactor: t.ReplicationFactor,
-		ReplicationFactorAtMost: t.ReplicationFactorAtMost, SinglePartition: what == "configs",
+		ReplicationFactorAtMost: t.ReplicationFactorAtMost, AwaitBrokers: t.AwaitBrokers, SinglePartition: what == "configs",
 		TopicConfigs: t.Configs, Client: opts, Log: r.log,
 	}, err
 }

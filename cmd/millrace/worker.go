@@ -68,12 +68,28 @@ func configure(s *settings.Settings, mode runtime.Mode, log *slog.Logger) (*work
 		log.Warn("unknown configuration is ignored", "key", u.Error())
 	}
 	c.runtime.StateInTopics = c.runtime.StateInTopics || c.broker != nil
+	if c.broker != nil {
+		replicate(&c.runtime, len(c.broker.Voters))
+	}
 	if _, set := props["task.shutdown.graceful.timeout.ms"]; !set {
 		// Connect's 5 s, less what the parts below need, so that the whole process ends within 5 s.
 		c.runtime.TaskShutdownTimeout = 3 * time.Second
 	}
 	c.runtime.Commit = version + "+" + commit()
 	return &c, nil
+}
+
+// replicate has the internal topics on as many nodes of a cluster as they should be. Nodes that start together wait for each other.
+func replicate(c *runtime.Config, nodes int) {
+	if nodes < 2 {
+		return
+	}
+	for _, t := range []*runtime.InternalTopic{&c.ConfigTopic, &c.OffsetTopic, &c.StatusTopic} {
+		if t.ReplicationFactorAtMost {
+			t.ReplicationFactor, t.ReplicationFactorAtMost = int16(min(3, nodes)), false
+		}
+		t.AwaitBrokers = true
+	}
 }
 
 // distinct drops errors that two parsers of the same keys both reported.

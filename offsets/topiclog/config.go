@@ -15,6 +15,8 @@ type Config struct {
 	ReplicationFactor int16
 	// ReplicationFactorAtMost lowers ReplicationFactor to the number of brokers instead of failing.
 	ReplicationFactorAtMost bool
+	// AwaitBrokers waits for as many brokers as ReplicationFactor wants instead of failing: those of a cluster that is just starting.
+	AwaitBrokers bool
 	// SinglePartition refuses a topic with more than one.
 	SinglePartition bool
 	// TopicConfigs are further topic configs for creation; cleanup.policy is always compact.

@@ -72,7 +72,7 @@ func (l *Log) open(ctx context.Context) (err error) {
 		return fmt.Errorf("must have 1 partition, has %d", n)
 	}
 	l.positions = make([]int64, n)
-	ends, err := l.spans(ctx)
+	ends, err := l.firstSpans(ctx)
 	if err != nil {
 		return err
 	}

@@ -78,10 +78,31 @@ func (l *Log) create(ctx context.Context) error {
 		factor = min(factor, int16(len(brokers)))
 	}
 	_, err := l.admin.CreateTopic(ctx, l.cfg.Partitions, factor, configs, l.cfg.Topic)
+	if l.cfg.AwaitBrokers && errors.Is(err, kerr.InvalidReplicationFactor) {
+		l.log.Info("waiting for enough brokers to make an internal topic", "topic", l.cfg.Topic, "replicas", factor)
+		err = l.createLater(ctx, factor, configs)
+	}
 	if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
 		return fmt.Errorf("create it with %d partitions and replication factor %d: %w", l.cfg.Partitions, factor, err)
 	}
 	return nil
+}
+
+// createLater tries until there are enough brokers.
+func (l *Log) createLater(ctx context.Context, factor int16, configs map[string]*string) error {
+	ticker := time.NewTicker(200 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-ticker.C:
+		}
+		_, err := l.admin.CreateTopic(ctx, l.cfg.Partitions, factor, configs, l.cfg.Topic)
+		if !errors.Is(err, kerr.InvalidReplicationFactor) {
+			return err
+		}
+	}
 }
 
 // checkPolicy refuses a topic that is not compacted. A policy that cannot be read (no permission) is taken as right.
@@ -104,6 +125,28 @@ func (l *Log) checkPolicy(ctx context.Context) error {
 
 // span is what a partition has: [start, end).
 type span struct{ start, end int64 }
+
+// patience is how long brokers may take to lead the partitions of a new topic.
+const patience = 30 * time.Second
+
+// firstSpans is spans that waits for brokers which do not know of the topic yet.
+func (l *Log) firstSpans(ctx context.Context) ([]span, error) {
+	ticker := time.NewTicker(50 * time.Millisecond)
+	defer ticker.Stop()
+	until := time.Now().Add(patience)
+	for {
+		spans, err := l.spans(ctx)
+		var code *kerr.Error
+		if err == nil || !errors.As(err, &code) || !code.Retriable || time.Now().After(until) {
+			return spans, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-ticker.C:
+		}
+	}
+}
 
 func (l *Log) spans(ctx context.Context) ([]span, error) {
 	ends, err := l.admin.ListEndOffsets(ctx, l.cfg.Topic)

@@ -205,7 +205,10 @@ func (m *Member) Step(now time.Time, in Input) []Output {
 		m.leaving = true
 		out = m.putDown("leaves the group")
 	case Return:
-		m.out, m.leaving, m.retryAt, m.reason = false, false, now, "comes back"
+		if m.out {
+			m.retryAt, m.reason = now, "comes back"
+		}
+		m.out, m.leaving = false, false
 	}
 	return append(out, m.proceed(now)...)
 }
