@@ -54,8 +54,8 @@ type OffsetCommitter interface {
 }
 
 // PeerReporter is an optional ability of source and sink tasks: to say that their foreign system cannot be reached, which they go on
-// trying. Unreachable returns a nil error while it answers, else what is wrong and since when. It may be called at any time, from any
-// goroutine, and must not block.
+// trying. Unreachable returns a nil error while it answers, else what is wrong and since when. It may be called at any time after Start,
+// from any goroutine, and must not block.
 type PeerReporter interface {
 	Unreachable() (since time.Time, err error)
 }

@@ -322,6 +322,21 @@ type fakeSystem struct {
 	// committed counts CommitRecords per number.
 	committed map[int64]int
 	err       error
+	// away is why the system cannot be reached, awaySince since when.
+	away      error
+	awaySince time.Time
+}
+
+func (s *fakeSystem) setAway(since time.Time, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.awaySince, s.away = since, err
+}
+
+func (t *fakeSourceTask) Unreachable() (time.Time, error) {
+	t.sys.mu.Lock()
+	defer t.sys.mu.Unlock()
+	return t.sys.awaySince, t.sys.away
 }
 
 func (s *fakeSystem) setErr(err error) {

@@ -86,8 +86,8 @@ func (h *herder) health(status ConnectorStatus, now time.Time) ConnectorHealth {
 			if v.Lag >= 0 {
 				th.Lag = &v.Lag
 			}
-			if why := h.stalled(v.Waits, now); why != "" && th.State == StateRunning {
-				th.Health, th.Reason = Stalled, why
+			if th.State == StateRunning {
+				h.judge(&th.PartHealth, v.Waits, now)
 			}
 		}
 		out.Tasks = append(out.Tasks, th)
@@ -136,14 +136,21 @@ func (i *instance) vitals(id int) *vitals.Vitals {
 	return &v
 }
 
-// stalled says what has waited for too long, "" if nothing has.
-func (h *herder) stalled(waits []vitals.Wait, now time.Time) string {
+// judge looks at what waits: for too long, it is stalled; without the system on the other side, it is degraded before.
+func (h *herder) judge(p *PartHealth, waits []vitals.Wait, now time.Time) {
 	for _, w := range waits {
-		if d := now.Sub(w.Since); d >= h.cfg.HealthStall {
-			return fmt.Sprintf("for %s: %s", d.Round(time.Second), w.What)
+		d := now.Sub(w.Since)
+		is := Healthy
+		switch {
+		case d >= h.cfg.HealthStall:
+			is = Stalled
+		case w.Outage:
+			is = Degraded
+		}
+		if severity[is] > severity[p.Health] {
+			p.Health, p.Reason = is, fmt.Sprintf("for %s: %s", d.Round(time.Second), w.What)
 		}
 	}
-	return ""
 }
 
 // part judges by the state and what is known of failures.

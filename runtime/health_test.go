@@ -126,6 +126,14 @@ func TestHealth(t *testing.T) {
 	if h := w.health("source", runtime.Healthy); h.Reason != "2 tasks at work" {
 		t.Errorf("reason %q", h.Reason)
 	}
+	w.fakes.source("source").setAway(time.Now().Add(time.Hour), errors.New("no route"))
+	if h := w.health("source", runtime.Degraded); !strings.Contains(h.Reason, "cannot be reached: no route") {
+		t.Errorf("reason %q", h.Reason)
+	}
+	w.fakes.source("source").setAway(time.Now().Add(-time.Hour), errors.New("no route"))
+	w.health("source", runtime.Stalled)
+	w.fakes.source("source").setAway(time.Time{}, nil)
+	w.health("source", runtime.Healthy)
 	w.fakes.source("source").setErr(errors.New("away"))
 	h = w.health("source", runtime.Unhealthy)
 	if r := h.Tasks[0].Restarts; r == nil || r.Cause != runtime.CauseConnector || r.LastError != "away" || r.NextAt == nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -78,6 +79,7 @@ type Task struct {
 
 	account vitals.Account
 	pace    pace
+	started atomic.Bool
 
 	// changed holds a token when something below changed.
 	changed chan struct{}
@@ -140,6 +142,7 @@ func (t *Task) Run(ctx context.Context) (err error) {
 		return err
 	}
 	if err = t.start(ctx); err == nil {
+		t.started.Store(true)
 		err = t.consume(ctx, opts)
 	}
 	if serr := t.stop(ctx); err == nil {

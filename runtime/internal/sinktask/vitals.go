@@ -53,7 +53,7 @@ func (t *Task) Vitals() vitals.Vitals {
 	if held > 0 && !paused {
 		v.Waits = append(v.Waits, vitals.Wait{What: fmt.Sprintf("no put has finished, %d records wait", held), Since: since})
 	}
-	if p, ok := t.cfg.Sink.(connectors.PeerReporter); ok {
+	if p, ok := t.cfg.Sink.(connectors.PeerReporter); ok && t.started.Load() {
 		v.Waits = append(v.Waits, vitals.Unreachable(p)...)
 	}
 	return v

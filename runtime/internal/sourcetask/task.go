@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -69,6 +70,7 @@ type Task struct {
 	tracker tracker
 	letters letters
 	account vitals.Account
+	started atomic.Bool
 	// commits feeds CommitRecords; nil if the task has none.
 	commits *commitQueue
 	flushes sync.Mutex // one flush at a time
@@ -169,6 +171,7 @@ func (t *Task) Run(ctx context.Context) (err error) {
 	}
 	var wg sync.WaitGroup
 	if err = t.start(work); err == nil {
+		t.started.Store(true)
 		if t.commits != nil {
 			wg.Go(func() { t.commits.run(life) })
 		}
@@ -289,7 +292,7 @@ func (t *Task) Vitals() vitals.Vitals {
 	if !asked.IsZero() {
 		v.Waits = append(v.Waits, vitals.Wait{What: "a poll does not end though it was asked to", Since: asked})
 	}
-	if p, ok := t.cfg.Source.(connectors.PeerReporter); ok {
+	if p, ok := t.cfg.Source.(connectors.PeerReporter); ok && t.started.Load() {
 		v.Waits = append(v.Waits, vitals.Unreachable(p)...)
 	}
 	return v

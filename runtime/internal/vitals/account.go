@@ -29,6 +29,8 @@ type Records struct {
 type Wait struct {
 	What  string
 	Since time.Time
+	// Outage is set if the foreign system is away: the task is not well from the beginning.
+	Outage bool
 }
 
 // Vitals are what a task tells of itself.
@@ -116,5 +118,5 @@ func Unreachable(p connectors.PeerReporter) []Wait {
 	if err == nil {
 		return nil
 	}
-	return []Wait{{What: "cannot be reached: " + err.Error(), Since: since}}
+	return []Wait{{What: "the other side cannot be reached: " + err.Error(), Since: since, Outage: true}}
 }
