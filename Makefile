@@ -1,5 +1,5 @@
 # make run and make test are all that is needed; the rest are their parts.
-.PHONY: run build test check docs peers crash-test crash-test-short kill-test bench bench-connect bench-short start-time fuzz-short clean
+.PHONY: run cluster build test check docs peers crash-test crash-test-short kill-test bench bench-connect bench-short start-time fuzz-short clean
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 REVISION := $(shell git rev-parse HEAD 2>/dev/null)
@@ -8,6 +8,10 @@ BIN := bin/millrace
 # Broker at 127.0.0.1:9092, REST at 127.0.0.1:8083, data in ./data.
 run: build
 	$(BIN) standalone
+
+# Three nodes on this machine: brokers at 127.0.0.1:9092 to 9094, REST at 127.0.0.1:8083 to 8085, data in ./data.
+cluster: build
+	MILLRACE=$(BIN) examples/cluster/start.sh
 
 # nomsgpack leaves out a codec of gin that nothing here uses: 6 MB. grpcnotrace leaves out pages with templates, for which the linker
 # would keep every method of every type: another 9 MB.

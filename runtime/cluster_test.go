@@ -21,6 +21,7 @@ import (
 	"millrace/rest"
 	"millrace/runtime"
 	"millrace/runtime/kafkatest"
+	"millrace/runtime/membership"
 )
 
 // A node is one of several workers, with its REST API.
@@ -273,6 +274,18 @@ func clusterLife(t *testing.T, b testLog) {
 		n.rest(http.MethodPost, "/connectors/a/restart", "", http.StatusNoContent, nil)
 		n.rest(http.MethodPost, "/connectors/a/restart?includeTasks=true", "", http.StatusAccepted, nil)
 		n.where(2, 6, first, second, third)
+	}
+
+	client := b.Client()
+	defer client.Close()
+	views, err := membership.Describe(t.Context(), client)
+	if err != nil || len(views) != 1 || len(views[0].Workers) != 3 {
+		t.Fatalf("the group described: %v, %v", views, err)
+	}
+	for _, w := range views[0].Workers {
+		if len(w.Work.Tasks) != 2 {
+			t.Errorf("%s has %v, want two tasks", w.URL, w.Work)
+		}
 	}
 
 	// One that says goodbye is not waited for.

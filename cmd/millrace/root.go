@@ -32,7 +32,7 @@ func newRoot() *cobra.Command {
 		c.GroupID = "server"
 		root.AddCommand(c)
 	}
-	for _, c := range []*cobra.Command{newTopics(), newProduce(), newConsume(), newGroups(), newConnectors()} {
+	for _, c := range []*cobra.Command{newTopics(), newProduce(), newConsume(), newGroups(), newConnectors(), newCluster()} {
 		c.GroupID = "client"
 		root.AddCommand(c)
 	}

@@ -110,3 +110,27 @@ func TestStatuses_own_writes_show_over_older_records(t *testing.T) {
 	log.done[3](log.recs[3], nil)
 	want("FAILED")
 }
+
+func TestStatuses_of_lost_generations_do_not_count(t *testing.T) {
+	log := &delayed{}
+	s := &Statuses{log: log, slog: slog.Default(), me: "me", entries: map[string]*entry{},
+		tasks: map[string]map[int]Status{}, topics: map[string]map[string]Topic{}}
+	s.PutTask("c", 0, &Status{State: "RUNNING", WorkerID: "me", Generation: 7})
+	log.done[0](log.recs[0], nil)
+	foreign := func(state string, generation int32, offset int64) {
+		s.apply(topiclog.Record{Key: []byte("status-task-c-0"), Offset: offset,
+			Value: statusValue(&Status{State: state, WorkerID: "other", Generation: generation})})
+	}
+	foreign("UNASSIGNED", 6, 1) // it woke up, and has no task any more
+	if st := s.Task("c", 0); st == nil || st.State != "RUNNING" {
+		t.Errorf("status %v, want ours", st)
+	}
+	if len(log.recs) != 2 || string(log.recs[1].Value) != string(log.recs[0].Value) {
+		t.Fatalf("%d records written, want ours again", len(log.recs))
+	}
+	log.done[1](topiclog.Record{Offset: 2}, nil)
+	foreign("RUNNING", 8, 3) // it took over
+	if st := s.Task("c", 0); st == nil || st.WorkerID != "other" {
+		t.Errorf("status %v, want that of the new generation", st)
+	}
+}

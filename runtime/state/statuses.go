@@ -56,6 +56,7 @@ type entry struct {
 	status  *Status // connectors only; tasks and topics are in their index
 	pending int     // own writes without an answer
 	written int64   // offset of the newest own write
+	own     []byte  // its value
 	// late is the newest record read while own writes were pending.
 	late *topiclog.Record
 }
@@ -197,6 +198,7 @@ func (s *Statuses) put(key string, value []byte) {
 	s.mu.Lock()
 	e := s.entryLocked(key)
 	s.setLocked(key, e, r)
+	e.own = value
 	e.pending++
 	s.pending++
 	s.mu.Unlock()
@@ -238,12 +240,38 @@ func (s *Statuses) apply(r topiclog.Record) {
 // readLocked takes a record from the log. A tombstone that is the newest of its key ends the entry.
 func (s *Statuses) readLocked(key string, e *entry, r topiclog.Record) {
 	if r.Offset > e.written {
+		if s.lateLocked(key, e, r) {
+			return
+		}
 		s.setLocked(key, e, r)
 	}
 	if r.Value == nil && r.Offset >= e.written {
 		delete(s.entries, key)
 	}
 }
+
+// lateLocked reports whether r is from a worker that had lost its group when it wrote: of a generation before that in which this
+// worker took over. Our own status is written again, so that it is the last one for all.
+func (s *Statuses) lateLocked(key string, e *entry, r topiclog.Record) bool {
+	if e.own == nil || r.Value == nil || strings.HasPrefix(key, topicStatusPrefix) {
+		return false
+	}
+	theirs, err := parseStatus(r.Value)
+	if err != nil || theirs.WorkerID == s.me {
+		return false
+	}
+	ours, err := parseStatus(e.own)
+	if err != nil || theirs.Generation >= ours.Generation || ours.State == unassigned {
+		return false
+	}
+	e.pending++
+	s.pending++
+	s.log.AppendAsync(topiclog.Record{Key: []byte(key), Value: e.own}, func(r topiclog.Record, err error) { s.answered(key, r, err) })
+	return true
+}
+
+// unassigned is the state of what this worker has put down.
+const unassigned = "UNASSIGNED"
 
 func (s *Statuses) entryLocked(key string) *entry {
 	e := s.entries[key]
