@@ -30,8 +30,6 @@ type Config struct {
 	RequestTimeout time.Duration
 	// MaxBody bounds the body of a request; zero means 8 MiB.
 	MaxBody int64
-	// SignatureAlgorithms are those accepted for requests between workers; none means HmacSHA256.
-	SignatureAlgorithms []string
 	// Extensions are classes of REST extensions: Kafka's basic authentication or none.
 	Extensions []string
 	// LoginConfig is the file of the login configuration of that extension.
@@ -47,7 +45,6 @@ var keys = connectors.NewConfigDef(
 	connectors.ConfigKey{Name: "access.control.allow.origin", Type: connectors.ConfigList, Default: []string{}},
 	connectors.ConfigKey{Name: "access.control.allow.methods", Type: connectors.ConfigList, Default: []string{}},
 	connectors.ConfigKey{Name: "response.http.headers.config", Type: connectors.ConfigString, Default: ""},
-	connectors.ConfigKey{Name: "inter.worker.verification.algorithms", Type: connectors.ConfigList, Default: []string{"HmacSHA256"}},
 	connectors.ConfigKey{Name: extensionsKey, Type: connectors.ConfigList, Default: []string{}},
 	connectors.ConfigKey{Name: loginConfigKey, Type: connectors.ConfigString, Default: ""},
 )
@@ -59,14 +56,13 @@ func ParseConfig(properties map[string]string) (Config, error) {
 		return Config{}, err
 	}
 	c := Config{
-		Listeners:           v.List(listenersKey),
-		AdminListeners:      v.List(adminListenersKey),
-		AllowOrigins:        v.List("access.control.allow.origin"),
-		AllowMethods:        v.List("access.control.allow.methods"),
-		ResponseHeaders:     v.String("response.http.headers.config"),
-		SignatureAlgorithms: v.List("inter.worker.verification.algorithms"),
-		Extensions:          v.List(extensionsKey),
-		LoginConfig:         v.String(loginConfigKey),
+		Listeners:       v.List(listenersKey),
+		AdminListeners:  v.List(adminListenersKey),
+		AllowOrigins:    v.List("access.control.allow.origin"),
+		AllowMethods:    v.List("access.control.allow.methods"),
+		ResponseHeaders: v.String("response.http.headers.config"),
+		Extensions:      v.List(extensionsKey),
+		LoginConfig:     v.String(loginConfigKey),
 		tls: map[string]tlsSettings{
 			listenersKey:      settingsUnder("listeners.https.", properties),
 			adminListenersKey: settingsUnder("admin.listeners.https.", properties),
@@ -89,9 +85,6 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.MaxBody == 0 {
 		c.MaxBody = 8 << 20
-	}
-	if len(c.SignatureAlgorithms) == 0 {
-		c.SignatureAlgorithms = []string{"HmacSHA256"}
 	}
 	var errs []error
 	for _, group := range c.groups() {
