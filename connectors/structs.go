@@ -28,7 +28,7 @@ func (s *Struct) Put(name string, value any) error {
 	if i < 0 {
 		return noField(name)
 	}
-	if err := validateValue(s.schema.Fields[i].Schema, value, fieldPlace(name)); err != nil {
+	if err := validateField(&s.schema.Fields[i], value); err != nil {
 		return err
 	}
 	s.values[i] = value
@@ -43,12 +43,12 @@ func (s *Struct) Clone() *Struct { return &Struct{schema: s.schema, values: slic
 
 // Validate checks that the values fit the schema and required fields without a default are set.
 func (s *Struct) Validate() error {
-	for i, f := range s.schema.Fields {
-		v := s.values[i]
+	for i := range s.schema.Fields {
+		f, v := &s.schema.Fields[i], s.values[i]
 		if v == nil && (f.Schema.Optional || f.Schema.Default != nil) {
 			continue
 		}
-		if err := validateValue(f.Schema, v, fieldPlace(f.Name)); err != nil {
+		if err := validateField(f, v); err != nil {
 			return err
 		}
 	}

@@ -9,7 +9,17 @@ import (
 // ValidateValue checks that value has the Go type that schema asks for, all the way down.
 func ValidateValue(schema *Schema, value any) error { return validateValue(schema, value, "value") }
 
-func fieldPlace(name string) string { return `field: "` + name + `"` }
+// validateField makes the text of the place only for values that need one.
+func validateField(f *Field, value any) error {
+	switch f.Schema.Type {
+	case TypeArray, TypeMap, TypeStruct:
+	default:
+		if value == nil && f.Schema.Optional || value != nil && fits(f.Schema, value) {
+			return nil
+		}
+	}
+	return validateValue(f.Schema, value, `field: "`+f.Name+`"`)
+}
 
 func validateValue(schema *Schema, value any, place string) error {
 	if value == nil {
