@@ -120,6 +120,34 @@ func NewStruct(schema *Schema) *Struct {
 	return &Struct{schema: schema, values: make([]any, n)}
 }
 
+// A StructMaker makes structs, many from one allocation: for transforms and converters, whose structs come and go together. Its zero
+// value is ready; like a Struct it is not safe for use by several goroutines.
+type StructMaker struct {
+	structs []Struct
+	values  []any
+}
+
+// madeAtOnce are the structs of one allocation; valuesAtOnce are the values of one, unless a struct has more.
+const (
+	madeAtOnce   = 64
+	valuesAtOnce = 256
+)
+
+// New is NewStruct.
+func (m *StructMaker) New(schema *Schema) *Struct {
+	n := len(schema.Fields)
+	if len(m.structs) == 0 {
+		m.structs = make([]Struct, madeAtOnce)
+	}
+	if len(m.values) < n {
+		m.values = make([]any, max(n, valuesAtOnce))
+	}
+	s := &m.structs[0]
+	s.schema, s.values = schema, m.values[:n:n]
+	m.structs, m.values = m.structs[1:], m.values[n:]
+	return s
+}
+
 // Schema returns the struct's schema.
 func (s *Struct) Schema() *Schema { return s.schema }
 
