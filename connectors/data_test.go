@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/big"
+	"strconv"
 	"testing"
 	"time"
 
@@ -276,4 +277,31 @@ func FuzzParseDecimal(f *testing.F) {
 			t.Errorf("%q: from bytes %s, %v", text, back, err)
 		}
 	})
+}
+
+func TestStructMaker(t *testing.T) {
+	wide := connectors.StructOf()
+	for i := range 1000 {
+		wide.Fields = append(wide.Fields, connectors.Field{Name: strconv.Itoa(i), Schema: connectors.OptionalInt32Schema})
+	}
+	schemas := []*connectors.Schema{connectors.StructOf(), connectors.StructOf(connectors.Field{Name: "a", Schema: connectors.OptionalInt32Schema}), wide}
+	var m connectors.StructMaker
+	var made []*connectors.Struct
+	for i := range int32(300) {
+		s := m.New(schemas[int(i)%len(schemas)])
+		for f := range s.Schema().Fields {
+			if s.Raw(f) != nil {
+				t.Fatalf("field %d of struct %d is set from the start", f, i)
+			}
+			s.Set(f, i)
+		}
+		made = append(made, s)
+	}
+	for i, s := range made {
+		for f := range s.Schema().Fields {
+			if s.Raw(f) != int32(i) {
+				t.Fatalf("field %d of struct %d is %v: it shares memory with another's", f, i, s.Raw(f))
+			}
+		}
+	}
 }

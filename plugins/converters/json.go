@@ -43,6 +43,7 @@ type JSON struct {
 	numeric        bool
 	replaceNull    bool
 	arena          arena
+	structs        connectors.StructMaker
 	prefixes       *cache[*connectors.Schema, []byte]
 	read           *cache[string, *connectors.Schema]
 	fixed          *connectors.Schema // schema.content

@@ -36,7 +36,7 @@ func (c *JSON) ToConnect(_ string, _ connectors.Headers, data []byte) (connector
 			return v, nil
 		}
 	}
-	r := reader{scanner: scanner{data: toUTF8(data)}, replaceNull: c.replaceNull}
+	r := reader{scanner: scanner{data: toUTF8(data)}, replaceNull: c.replaceNull, structs: &c.structs}
 	v, err := c.readAny(&r)
 	if err != nil {
 		return connectors.SchemaAndValue{}, syntaxError(err)
@@ -64,7 +64,7 @@ func (c *JSON) readAny(r *reader) (connectors.SchemaAndValue, error) {
 // readKnown reads an envelope that begins as the last one did, up to the payload. It does not matter why it fails: then the
 // envelope is read again, with care.
 func (c *JSON) readKnown(data []byte) (connectors.SchemaAndValue, bool) {
-	r := reader{scanner: scanner{data: data, pos: len(c.lastRead)}, replaceNull: c.replaceNull}
+	r := reader{scanner: scanner{data: data, pos: len(c.lastRead)}, replaceNull: c.replaceNull, structs: &c.structs}
 	v, err := r.value(c.lastReadSchema, 1)
 	if err != nil || !r.take('}') {
 		return connectors.SchemaAndValue{}, false
@@ -120,7 +120,7 @@ func (c *JSON) readEnvelope(r *reader) (connectors.SchemaAndValue, error) {
 	if err != nil {
 		return none, err
 	}
-	p := reader{scanner: scanner{data: payload}, replaceNull: r.replaceNull}
+	p := reader{scanner: scanner{data: payload}, replaceNull: r.replaceNull, structs: r.structs}
 	v, err := p.value(s, 1)
 	if err != nil {
 		return none, err
@@ -137,7 +137,8 @@ type reader struct {
 	scanner
 	replaceNull bool
 	// lax says that a value of the wrong kind became a null, which a struct may not take.
-	lax bool
+	lax     bool
+	structs *connectors.StructMaker
 }
 
 // value reads a value of a schema; a nil schema is schemaless.

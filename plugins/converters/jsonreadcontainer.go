@@ -112,7 +112,7 @@ func (r *reader) structure(s *connectors.Schema, k kind, depth int) (any, error)
 	}
 	outerLax := r.lax
 	r.lax = false
-	st := connectors.NewStruct(s)
+	st := r.structs.New(s)
 	next := 0
 	err := r.members(depth, func(name string) error {
 		i := next

@@ -212,7 +212,7 @@ func buildDefault(s *connectors.Schema, value node, depth int) error {
 	if value == nil {
 		return nil
 	}
-	r := reader{scanner: scanner{data: value}, replaceNull: true}
+	r := reader{scanner: scanner{data: value}, replaceNull: true, structs: new(connectors.StructMaker)}
 	v, err := r.value(s, depth)
 	if err != nil {
 		return err

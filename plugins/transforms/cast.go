@@ -18,6 +18,7 @@ var castConfig = connectors.NewConfigDef(connectors.ConfigKey{
 type cast struct {
 	side
 	noClose
+	structs connectors.StructMaker
 	nulls
 	whole  connectors.Type
 	fields []castField
@@ -169,7 +170,7 @@ func (c *cast) withSchema(plan *castPlan, schema *connectors.Schema, value any) 
 	if err != nil {
 		return nil, err
 	}
-	s := connectors.NewStruct(plan.schema)
+	s := c.structs.New(plan.schema)
 	for i, f := range schema.Fields {
 		v := c.field(old, i)
 		if plan.to[i] != 0 {

@@ -15,6 +15,7 @@ var flattenConfig = connectors.NewConfigDef(connectors.ConfigKey{
 type flatten struct {
 	side
 	noClose
+	structs   connectors.StructMaker
 	delimiter string
 	plans     plans[*connectors.Schema]
 }
@@ -55,7 +56,7 @@ func (f *flatten) Apply(_ context.Context, r *connectors.Record) (bool, error) {
 	if err != nil {
 		return true, err
 	}
-	flat := connectors.NewStruct(flatSchema)
+	flat := f.structs.New(flatSchema)
 	fill(flat, s, schema, 0)
 	f.set(r, flatSchema, flat)
 	return true, nil

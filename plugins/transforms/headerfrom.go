@@ -27,6 +27,7 @@ var headerFromConfig = connectors.NewConfigDef(
 type headerFrom struct {
 	side
 	noClose
+	structs connectors.StructMaker
 	nulls
 	fields, headers []string
 	operation       string
@@ -76,7 +77,7 @@ func (h *headerFrom) Apply(_ context.Context, r *connectors.Record) (bool, error
 	}
 	r.Headers = headers
 	if h.operation == "move" {
-		s := connectors.NewStruct(plan.schema)
+		s := h.structs.New(plan.schema)
 		for i, from := range plan.stay {
 			s.Set(i, h.field(old, from))
 		}

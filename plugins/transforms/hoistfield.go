@@ -15,8 +15,9 @@ var hoistFieldConfig = connectors.NewConfigDef(connectors.ConfigKey{
 type hoistField struct {
 	side
 	noClose
-	name  string
-	plans plans[*connectors.Schema]
+	structs connectors.StructMaker
+	name    string
+	plans   plans[*connectors.Schema]
 }
 
 // Configure is part of connectors.Transform.
@@ -47,7 +48,7 @@ func (h *hoistField) Apply(_ context.Context, r *connectors.Record) (bool, error
 	if err != nil {
 		return true, err
 	}
-	s := connectors.NewStruct(outer)
+	s := h.structs.New(outer)
 	if err := s.Put(h.name, value); err != nil {
 		return true, err
 	}

@@ -25,6 +25,7 @@ func insertKey(name, doc string) connectors.ConfigKey {
 type insertField struct {
 	side
 	noClose
+	structs connectors.StructMaker
 	nulls
 	insertions  []insertion
 	staticValue any
@@ -106,7 +107,7 @@ func (f *insertField) apply(r *connectors.Record, offset *int64) error {
 	if err != nil {
 		return err
 	}
-	s := connectors.NewStruct(wider)
+	s := f.structs.New(wider)
 	for i := range schema.Fields {
 		s.Set(i, f.field(old, i))
 	}

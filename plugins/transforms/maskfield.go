@@ -25,6 +25,7 @@ var maskFieldConfig = connectors.NewConfigDef(
 type maskField struct {
 	side
 	noClose
+	structs connectors.StructMaker
 	nulls
 	fields      []string
 	replacement *string
@@ -80,7 +81,7 @@ func (m *maskField) Apply(_ context.Context, r *connectors.Record) (bool, error)
 	if err != nil {
 		return true, err
 	}
-	masked := connectors.NewStruct(old.Schema())
+	masked := m.structs.New(old.Schema())
 	for i, hide := range plan {
 		v := m.field(old, i)
 		if hide {

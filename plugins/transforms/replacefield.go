@@ -27,6 +27,7 @@ var replaceFieldConfig = connectors.NewConfigDef(
 type replaceField struct {
 	side
 	noClose
+	structs connectors.StructMaker
 	nulls
 	exclude, include []string
 	renames          map[string]string
@@ -114,7 +115,7 @@ func (f *replaceField) Apply(_ context.Context, r *connectors.Record) (bool, err
 	if err != nil {
 		return true, err
 	}
-	s := connectors.NewStruct(plan.schema)
+	s := f.structs.New(plan.schema)
 	for i, from := range plan.from {
 		s.Set(i, f.field(old, from))
 	}

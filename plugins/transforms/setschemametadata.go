@@ -20,6 +20,7 @@ var setSchemaMetadataConfig = connectors.NewConfigDef(
 type setSchemaMetadata struct {
 	side
 	noClose
+	structs connectors.StructMaker
 	nulls
 	name    *string
 	version *int32
@@ -62,7 +63,7 @@ func (s *setSchemaMetadata) Apply(_ context.Context, r *connectors.Record) (bool
 		return true, err
 	}
 	if old, ok := value.(*connectors.Struct); ok {
-		st := connectors.NewStruct(named)
+		st := s.structs.New(named)
 		for i := range named.Fields {
 			st.Set(i, s.field(old, i))
 		}

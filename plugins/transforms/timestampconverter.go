@@ -35,6 +35,7 @@ var timestampConverterConfig = connectors.NewConfigDef(
 type timestampConverter struct {
 	side
 	noClose
+	structs connectors.StructMaker
 	nulls
 	name   string
 	target timeForm
@@ -151,7 +152,7 @@ func (t *timestampConverter) withSchema(plan *timestampPlan, value any) (any, er
 		return t.convert(plan.from, value)
 	}
 	old := value.(*connectors.Struct) // Apply has looked
-	s := connectors.NewStruct(plan.schema)
+	s := t.structs.New(plan.schema)
 	for i := range plan.schema.Fields {
 		v := t.field(old, i)
 		if i == plan.index {

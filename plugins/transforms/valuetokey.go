@@ -17,6 +17,7 @@ var valueToKeyConfig = connectors.NewConfigDef(
 // valueToKey is ValueToKey: it makes a key of fields of the value.
 type valueToKey struct {
 	noClose
+	structs connectors.StructMaker
 	nulls
 	fields []string
 	plans  plans[*replacePlan]
@@ -57,7 +58,7 @@ func (k *valueToKey) Apply(_ context.Context, r *connectors.Record) (bool, error
 	if err != nil {
 		return true, err
 	}
-	key := connectors.NewStruct(plan.schema)
+	key := k.structs.New(plan.schema)
 	for i, from := range plan.from {
 		key.Set(i, k.field(value, from))
 	}

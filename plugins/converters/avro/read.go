@@ -50,6 +50,7 @@ type reader struct {
 	size     int
 	scale    int32
 	decimal  bool
+	structs  connectors.StructMaker // a reader serves one converter, which one goroutine uses
 }
 
 // slack is how many elements without any bytes a payload may have beyond its length.
@@ -240,13 +241,13 @@ func (r *reader) branch(d *decoder) (any, error) {
 	if r.null >= 0 && i > r.null {
 		i--
 	}
-	st := connectors.NewStruct(r.schema)
+	st := r.structs.New(r.schema)
 	st.Set(i, v)
 	return st, nil
 }
 
 func (r *reader) record(d *decoder) (any, error) {
-	st := connectors.NewStruct(r.schema)
+	st := r.structs.New(r.schema)
 	for i, f := range r.fields {
 		v, err := f.read(d)
 		if err != nil {
