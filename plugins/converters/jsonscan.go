@@ -167,6 +167,7 @@ func (s *scanner) text() (string, error) {
 	s.pos++
 	start := s.pos
 	ascii := true
+	s.pos += plain(s.data[start:])
 	for s.pos < len(s.data) {
 		switch c := s.data[s.pos]; {
 		case c == '"':
