@@ -7,6 +7,7 @@ import (
 )
 
 func main() {
+	paceGC()
 	os.Exit(run(context.Background(), os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}))
 }
 
