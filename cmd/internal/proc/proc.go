@@ -34,7 +34,7 @@ func Build(ctx context.Context, pkg, dir string, flags ...string) (string, error
 	return bin, nil
 }
 
-// A Worker is a standalone worker that can be started again and again on the same data. Its addresses stay.
+// A Worker is a worker, standalone unless it has a File, that can be started again and again on the same data. Its addresses stay.
 type Worker struct {
 	Bin   string
 	Dir   string
@@ -42,9 +42,11 @@ type Worker struct {
 	REST  string // host:port of the REST API
 	// Bootstrap is the log to run on, as host:port; "" is the worker's own. Before Start.
 	Bootstrap string
-	Extra     []string
-	Env       []string // beside this process's own
-	Stderr    io.Writer
+	// File is the worker file of a distributed worker; what else is here goes before it. Before Start.
+	File   string
+	Extra  []string
+	Env    []string // beside this process's own
+	Stderr io.Writer
 
 	cmd   *exec.Cmd
 	done  chan struct{}
@@ -69,7 +71,11 @@ func NewWorker(bin, dir string, extra ...string) (*Worker, error) {
 
 // Start starts the process and returns at once.
 func (w *Worker) Start() error {
-	args := []string{"standalone", "--set", "listeners=http://" + w.REST, "--set", "offset.flush.interval.ms=1000"}
+	args := []string{"standalone"}
+	if w.File != "" {
+		args = []string{"distributed", w.File}
+	}
+	args = append(args, "--set", "listeners=http://"+w.REST, "--set", "offset.flush.interval.ms=1000")
 	if w.Bootstrap != "" {
 		args = append(args, "--set", "bootstrap.servers="+w.Bootstrap)
 	} else {
