@@ -46,9 +46,14 @@ func TestStuckTopic(t *testing.T) {
 
 func stuck(t *testing.T, bin string, mode stucktest.Mode) {
 	var log *brokertest.Cluster
-	proxy, err := stucktest.NewProxy("stuck", func() string { return log.Broker().Addrs()[0].String() })
+	started := make(chan struct{})
+	proxy, err := stucktest.NewProxy("stuck", func() string {
+		<-started
+		return log.Broker().Addrs()[0].String()
+	})
 	check(t, err)
 	log = brokertest.Start(t, func(c *broker.Config) { c.Listeners[0].Advertised = proxy.Addr() })
+	close(started)
 	t.Cleanup(func() { check(t, proxy.Close()) })
 	admin := kadm.NewClient(log.Client())
 	topics := []string{"stuck"}
