@@ -60,7 +60,7 @@ start-time: build
 	go run ./cmd/internal/bench -only idle
 
 fuzz-short:
-	.ci/fuzz 3
+	.ci/fuzz 2
 
 clean:
 	rm -rf bin .cache
