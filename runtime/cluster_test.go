@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -93,7 +94,7 @@ func nodeConfig(t *testing.T, b testLog, settings ...string) runtime.Config {
 		"config.storage.topic": "connect-configs", "offset.storage.topic": "connect-offsets", "status.storage.topic": "connect-status",
 		"config.storage.replication.factor": "1", "offset.storage.replication.factor": "1", "status.storage.replication.factor": "1",
 		"offset.storage.partitions": "3", "status.storage.partitions": "2",
-		"session.timeout.ms": "6000", "heartbeat.interval.ms": "200", "task.shutdown.graceful.timeout.ms": "2000", "scheduled.rebalance.max.delay.ms": "2000",
+		"session.timeout.ms": "6000", "heartbeat.interval.ms": "200", "task.shutdown.graceful.timeout.ms": "2000", "scheduled.rebalance.max.delay.ms": "5000",
 	}
 	for i := 0; i+1 < len(settings); i += 2 {
 		props[settings[i]] = settings[i+1]
@@ -278,22 +279,19 @@ func clusterLife(t *testing.T, b testLog) {
 
 	client := b.Client()
 	defer client.Close()
-	views, err := membership.Describe(t.Context(), client)
-	if err != nil || len(views) != 1 || len(views[0].Workers) != 3 {
-		t.Fatalf("the group described: %v, %v", views, err)
-	}
-	for _, w := range views[0].Workers {
-		if len(w.Work.Tasks) != 2 {
-			t.Errorf("%s has %v, want two tasks", w.URL, w.Work)
-		}
-	}
+	// During a round the group shows nobody's work.
+	eventually(t, "the group shows two tasks of each worker", func() bool {
+		views, err := membership.Describe(t.Context(), client)
+		return err == nil && len(views) == 1 && len(views[0].Workers) == 3 &&
+			!slices.ContainsFunc(views[0].Workers, func(w membership.WorkerView) bool { return len(w.Work.Tasks) != 2 })
+	})
 
 	// One that says goodbye is not waited for.
 	began := time.Now()
 	third.end()
 	first.where(2, 6, first, second)
-	if took := time.Since(began); took > 1900*time.Millisecond {
-		t.Errorf("work of a worker that stopped moved after %s; its delay is 2 s", took)
+	if took := time.Since(began); took > 4500*time.Millisecond {
+		t.Errorf("work of a worker that stopped moved after %s, want sooner than a lost one's delay of 5 s", took)
 	}
 
 	// One that is killed is waited for, then its work moves; a delete at the survivor works meanwhile.
@@ -302,7 +300,7 @@ func clusterLife(t *testing.T, b testLog) {
 	killed := time.Now()
 	second.kill()
 	first.where(2, 6, first)
-	if took := time.Since(killed); took > 6*time.Second+2*time.Second+4*time.Second {
+	if took := time.Since(killed); took > 6*time.Second+5*time.Second+8*time.Second {
 		t.Errorf("work of a worker that was killed moved after %s", took)
 	}
 	for task, n := range f.starts() {
