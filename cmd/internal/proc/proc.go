@@ -61,10 +61,8 @@ func NewWorker(bin, dir string, extra ...string) (*Worker, error) {
 		if err != nil {
 			return nil, err
 		}
+		defer l.Close() // when both are taken, so that they differ
 		*addr = l.Addr().String()
-		if err := l.Close(); err != nil {
-			return nil, err
-		}
 	}
 	return w, nil
 }
