@@ -38,8 +38,8 @@ func StartCluster(t testing.TB, n int, change ...func(*broker.Config)) *Nodes {
 	t.Helper()
 	c := &Nodes{t: t, cut: make(map[[2]int32]bool), open: make(map[net.Conn][2]int32)}
 	var voters []broker.Voter
-	for i := range n {
-		voters = append(voters, broker.Voter{ID: int32(i + 1), Address: freeAddress(t)})
+	for i, address := range freeAddresses(t, n) {
+		voters = append(voters, broker.Voter{ID: int32(i + 1), Address: address})
 	}
 	for _, v := range voters {
 		c.add(v.ID, v.Address, append([]func(*broker.Config){func(cfg *broker.Config) { cfg.Voters = voters }}, change...)...)
@@ -99,13 +99,18 @@ func (c *Nodes) add(id int32, address string, change ...func(*broker.Config)) *N
 	return node
 }
 
-func freeAddress(t testing.TB) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+// freeAddresses returns n addresses that are free and differ.
+func freeAddresses(t testing.TB, n int) []string {
+	addresses := make([]string, n)
+	for i := range addresses {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close() // when all are taken
+		addresses[i] = l.Addr().String()
 	}
-	defer l.Close()
-	return l.Addr().String()
+	return addresses
 }
 
 // dial connects two nodes, unless they are cut off from each other.

@@ -62,17 +62,23 @@ func Start(ctx context.Context, dir string, options ...Option) (*Broker, error) 
 	for _, option := range options {
 		option(b)
 	}
+	if err := b.choosePorts(); err != nil {
+		return nil, err
+	}
+	return b, b.Restart(ctx)
+}
+
+// choosePorts chooses ports that are free and differ.
+func (b *Broker) choosePorts() error {
 	for _, addr := range []*string{&b.Stomp, &b.OpenWire, &b.TLS} {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
-			return nil, err
+			return err
 		}
+		defer l.Close() // when all are taken
 		*addr = l.Addr().String()
-		if err := l.Close(); err != nil {
-			return nil, err
-		}
 	}
-	return b, b.Restart(ctx)
+	return nil
 }
 
 // Restart runs a stopped broker again, on the same ports and files.
