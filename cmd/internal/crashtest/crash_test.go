@@ -54,13 +54,17 @@ func TestCrashNotices(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	flow, err := crashtest.ActiveMQFlow(activemqtest.New(t).Stomp)
-	if err != nil {
-		t.Fatal(err)
+	const attempts = 5 // a few kills may by chance come when the log has all that was acknowledged
+	for range attempts {
+		flow, err := crashtest.ActiveMQFlow(activemqtest.New(t).Stomp)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if crash(t, worker(t, bin), flow).Lost > 0 {
+			return
+		}
 	}
-	if result := crash(t, worker(t, bin), flow); result.Lost == 0 {
-		t.Error("a worker that acknowledges too early loses nothing: the test would not notice losses")
-	}
+	t.Error("a worker that acknowledges too early loses nothing: the test would not notice losses")
 }
 
 // TestKillPoints kills a worker with connectors of all kinds at each of its points. It is short by default; make kill-test runs it at
