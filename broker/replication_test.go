@@ -37,21 +37,8 @@ func TestKillLeaders(t *testing.T) {
 	if _, err := admin.CreateTopic(t.Context(), 1, 3, map[string]*string{"min.insync.replicas": &two}, "t"); err != nil {
 		t.Fatal(err)
 	}
-	await := func(what string, f func() bool) {
-		t.Helper()
-		deadline := time.After(30 * time.Second)
-		tick := time.NewTicker(20 * time.Millisecond)
-		defer tick.Stop()
-		for !f() {
-			select {
-			case <-tick.C:
-			case <-deadline:
-				t.Fatalf("not in time: %s", what)
-			}
-		}
-	}
 	inSync := func() bool { _, isr := leaderOf(t, admin, "t"); return isr == 3 }
-	await("three in sync", inSync)
+	brokertest.Await(t, "three in sync", inSync)
 
 	ctx, stop := context.WithCancel(t.Context())
 	var acked, last, worst atomic.Int64
@@ -76,12 +63,12 @@ func TestKillLeaders(t *testing.T) {
 	more := func() {
 		t.Helper()
 		was := acked.Load()
-		await("more acknowledgements", func() bool { return acked.Load() > was+200 })
+		brokertest.Await(t, "more acknowledgements", func() bool { return acked.Load() > was+200 })
 	}
 	var gaps []time.Duration
 	for range 2 {
 		more()
-		await("three in sync", inSync)
+		brokertest.Await(t, "three in sync", inSync)
 		leader, _ := leaderOf(t, admin, "t")
 		i := slices.IndexFunc(c.Nodes, func(n *brokertest.Node) bool { return n.ID == leader })
 		worst.Store(0)
@@ -96,7 +83,7 @@ func TestKillLeaders(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Logf("%d records; gaps without acknowledgement %v", sent, gaps)
-	await("three in sync", inSync)
+	brokertest.Await(t, "three in sync", inSync)
 	for next := 1; next <= sent; {
 		fetches := client.PollFetches(t.Context())
 		if err := fetches.Err(); err != nil {

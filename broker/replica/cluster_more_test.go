@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"millrace/broker/brokertest"
 	"millrace/broker/metadata"
 )
 
@@ -50,7 +51,7 @@ func TestMinInSyncReplicas(t *testing.T) {
 		t.Errorf("high watermark %d, log end %d: records of too few replicas became visible", p.HighWatermark(), p.LogEndOffset())
 	}
 	c.node(3).start(nil)
-	await(t, "two in sync", func() bool { return len(c.partition("t").ISR) == 2 })
+	brokertest.Await(t, "two in sync", func() bool { return len(c.partition("t").ISR) == 2 })
 	if err := produce(t, all, "t", 1); err != nil {
 		t.Error(err)
 	}
@@ -76,7 +77,7 @@ func TestSilentFollower(t *testing.T) {
 	if waited := time.Since(began); waited < 2*time.Second {
 		t.Errorf("acknowledged after %v, without a replica in the ISR", waited)
 	}
-	await(t, "it to leave the ISR", func() bool { // the leader hears of it before the image is published
+	brokertest.Await(t, "it to leave the ISR", func() bool { // the leader hears of it before the image is published
 		return slices.Equal(c.partition("t").ISR, []metadata.BrokerID{1, 2})
 	})
 }
@@ -101,17 +102,17 @@ func TestReassignmentUnderLoad(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []metadata.BrokerID{4, 2, 3}
-	await(t, "move to end", func() bool { p := c.partition("t"); return slices.Equal(p.Replicas, want) && len(p.ISR) == 3 })
+	brokertest.Await(t, "move to end", func() bool { p := c.partition("t"); return slices.Equal(p.Replicas, want) && len(p.ISR) == 3 })
 	if p := c.partition("t"); p.Leader == 1 || len(p.Adding)+len(p.Removing) > 0 {
 		t.Errorf("after the move: %+v", *p)
 	}
-	await(t, "the old replica to go", func() bool { return c.node(1).logs.Get("t", 0) == nil })
+	brokertest.Await(t, "the old replica to go", func() bool { return c.node(1).logs.Get("t", 0) == nil })
 	results, err := admin.ElectLeaders(t.Context(), kadm.ElectPreferredReplica, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	_ = results // nothing, if the move has elected the preferred leader
-	await(t, "the preferred leader", func() bool { return c.partition("t").Leader == 4 })
+	brokertest.Await(t, "the preferred leader", func() bool { return c.partition("t").Leader == 4 })
 	stop()
 	if err := <-ended; err != nil {
 		t.Error(err)
@@ -156,7 +157,7 @@ func TestClosestReplica(t *testing.T) {
 			t.Errorf("rack %q: preferred %d and %d bytes, want %d", test.rack, p.PreferredReadReplica, len(p.RecordBatches), test.want)
 		}
 	}
-	await(t, "the follower to know the high watermark", func() bool { return c.node(2).logs.Get("t", 0).HighWatermark() == 5 })
+	brokertest.Await(t, "the follower to know the high watermark", func() bool { return c.node(2).logs.Get("t", 0).HighWatermark() == 5 })
 	if p := fetch(2, 0, "b"); p.ErrorCode != 0 || len(p.RecordBatches) == 0 || p.HighWatermark != 5 {
 		t.Errorf("from the follower: %+v", p)
 	}
@@ -234,7 +235,7 @@ func TestCoordinatorMoves(t *testing.T) {
 		n.stop(true)
 		admin = kadm.NewClient(c.client()) // franz-go goes on dialling a coordinator that is gone
 		var got kadm.OffsetResponses
-		await(t, "the next coordinator", func() bool {
+		brokertest.Await(t, "the next coordinator", func() bool {
 			var err error
 			got, err = admin.FetchOffsets(t.Context(), "g")
 			return err == nil

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"millrace/broker/api"
+	"millrace/broker/brokertest"
 	"millrace/broker/controller"
 	"millrace/broker/group"
 	"millrace/broker/metadata"
@@ -236,24 +237,9 @@ func (c *cluster) partition(topic string) *metadata.Partition {
 	return c.ctrl.Image().Partition(topic, 0)
 }
 
-// await waits for what the cluster does in its own time.
-func await(t testing.TB, what string, f func() bool) {
-	t.Helper()
-	deadline := time.After(20 * time.Second)
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for !f() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatalf("not in time: %s", what)
-		}
-	}
-}
-
 func (c *cluster) awaitISR(topic string, n int) {
 	c.t.Helper()
-	await(c.t, fmt.Sprintf("%d in sync", n), func() bool { return len(c.partition(topic).ISR) == n })
+	brokertest.Await(c.t, fmt.Sprintf("%d in sync", n), func() bool { return len(c.partition(topic).ISR) == n })
 }
 
 type testLog struct{ t testing.TB }
@@ -268,7 +254,7 @@ func (c *cluster) same(topic string) {
 	c.t.Helper()
 	replicas := c.partition(topic).Replicas
 	end := func(id metadata.BrokerID) int64 { return c.node(id).logs.Get(topic, 0).HighWatermark() }
-	await(c.t, "equal logs", func() bool {
+	brokertest.Await(c.t, "equal logs", func() bool {
 		return !slices.ContainsFunc(replicas, func(id metadata.BrokerID) bool { return end(id) != end(replicas[0]) })
 	})
 	for offset := int64(0); offset < end(replicas[0]); {
@@ -326,7 +312,7 @@ func TestLeaderDies(t *testing.T) {
 	}()
 	more := func() {
 		was := acked.Load()
-		await(t, "more acknowledgements", func() bool { return acked.Load() > was+500 })
+		brokertest.Await(t, "more acknowledgements", func() bool { return acked.Load() > was+500 })
 	}
 	for range 4 {
 		more()

@@ -12,6 +12,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"millrace/broker/brokertest"
 	"millrace/broker/metadata"
 )
 
@@ -75,7 +76,7 @@ func TestKafkaTools(t *testing.T) {
 	reassign := "org.apache.kafka.tools.reassign.ReassignPartitionsCommand"
 	out = c.tool(reassign, at, "--execute", "--reassignment-json-file", plan)
 	c.wantOutput(out, `Successfully started partition reassignment for t-0`)
-	await(t, "the move", func() bool { p := c.partition("t"); return len(p.Replicas) == 2 && len(p.Removing) == 0 })
+	brokertest.Await(t, "the move", func() bool { p := c.partition("t"); return len(p.Replicas) == 2 && len(p.Removing) == 0 })
 	out = c.tool(reassign, at, "--verify", "--preserve-throttles", "--reassignment-json-file", plan)
 	c.wantOutput(out, `Reassignment of partition t-0 is completed`)
 	out = c.tool(reassign, at, "--list")
