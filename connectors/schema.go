@@ -93,31 +93,7 @@ type Struct struct {
 
 // NewStruct returns an empty struct of schema. Struct and Map are not safe for use by several goroutines.
 func NewStruct(schema *Schema) *Struct {
-	n := len(schema.Fields)
-	switch { // most are one allocation, with room that suits Go's size classes
-	case n <= 2:
-		s := new(struct {
-			Struct
-			room [2]any
-		})
-		s.schema, s.values = schema, s.room[:n:n]
-		return &s.Struct
-	case n <= 4:
-		s := new(struct {
-			Struct
-			room [4]any
-		})
-		s.schema, s.values = schema, s.room[:n:n]
-		return &s.Struct
-	case n <= 8:
-		s := new(struct {
-			Struct
-			room [8]any
-		})
-		s.schema, s.values = schema, s.room[:n:n]
-		return &s.Struct
-	}
-	return &Struct{schema: schema, values: make([]any, n)}
+	return &Struct{schema: schema, values: make([]any, len(schema.Fields))}
 }
 
 // A StructMaker makes structs, many from one allocation: for transforms and converters, whose structs come and go together. Its zero
