@@ -82,7 +82,15 @@ func golden(t testing.TB) []goldenCase {
 
 // TestGolden reads and writes the bytes of Kafka Connect.
 func TestGolden(t *testing.T) {
+	compared := 0
 	for _, g := range golden(t) {
+		if g.Assignment == nil && g.Metadata == nil {
+			if !strings.HasPrefix(g.Name, "JoinGroup protocols") { // bytes of a whole request, which kmsg writes
+				t.Errorf("%s: the case has nothing to compare with", g.Name)
+			}
+			continue
+		}
+		compared++
 		t.Run(g.Name, func(t *testing.T) {
 			var again []byte
 			switch {
@@ -109,8 +117,6 @@ func TestGolden(t *testing.T) {
 					t.Errorf("metadata (-want +got):\n%s", diff)
 				}
 				again = got.Append(nil)
-			default:
-				t.Skip("nothing to compare")
 			}
 			// Kafka Connect writes connectors in the order of its maps, which means nothing: apart from that the bytes are the same.
 			slices.Sort(g.Bytes)
@@ -120,6 +126,7 @@ func TestGolden(t *testing.T) {
 			}
 		})
 	}
+	t.Logf("golden: %d cases", compared)
 }
 
 func FuzzParse(f *testing.F) {
