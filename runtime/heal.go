@@ -61,8 +61,10 @@ type recovery struct {
 	next  time.Time
 	final string
 	timer *time.Timer
-	// restartedAt is when the last restart was made, zero if what failed was not restarted since.
+	// restartedAt is when the last restart was made, zero if what failed was not restarted since. After reset without a failure, all
+	// this is forgotten.
 	restartedAt time.Time
+	reset       time.Duration
 }
 
 // itself stands for the connector among the numbers of tasks.
@@ -86,6 +88,7 @@ func (i *instance) heal(id int, began time.Time, err error, again func(*instance
 	now := time.Now()
 	next := &recovery{cause: causeOf(err), err: i.scrub(sentence(err)), failedAt: now}
 	p, perr := i.policy()
+	next.reset = p.Reset
 	if was := i.recoveries[id]; was != nil && now.Sub(began) < p.Reset {
 		next.restarts = was.restarts
 	}
@@ -137,7 +140,7 @@ func (i *instance) setRecovery(id int, r *recovery) {
 // restarting notes a restart that is being made, after what ran was stopped.
 func (i *instance) restarting(id int, r *recovery) {
 	i.h.metrics.restarts.With(healLabels(i.name, id)).Inc()
-	i.setRecovery(id, &recovery{restarts: r.restarts + 1, cause: r.cause, err: r.err, failedAt: r.failedAt, restartedAt: time.Now()})
+	i.setRecovery(id, &recovery{restarts: r.restarts + 1, cause: r.cause, err: r.err, failedAt: r.failedAt, restartedAt: time.Now(), reset: r.reset})
 }
 
 // taskFailed is called for t when it has ended with err, or could not be built.

@@ -34,6 +34,9 @@ func TestHeal(t *testing.T) {
 		w.fakes.source(name).setErr(nil)
 	}
 	w.await("heals", runtime.StateRunning, runtime.StateRunning)
+	if r := w.health("heals", runtime.Degraded).Tasks[0].Restarts; r == nil || r.Made != 1 || r.NextAt != nil {
+		t.Errorf("restarts of a task that runs again: %+v", r)
+	}
 	w.await("kafkas-way", runtime.StateRunning, runtime.StateFailed)
 	w.await("mistaken", runtime.StateFailed)
 	if starts := w.fakes.source("heals").starts.Load(); starts != 2 {

@@ -111,11 +111,7 @@ func (i *instance) recovery(id int, now time.Time) *recovery {
 	i.mu.Lock()
 	r := i.recoveries[id]
 	i.mu.Unlock()
-	if r == nil || !r.next.IsZero() || r.final != "" {
-		return r
-	}
-	// It was restarted and has not failed since.
-	if p, err := i.policy(); err == nil && now.Sub(r.restartedAt) >= p.Reset {
+	if r != nil && !r.restartedAt.IsZero() && now.Sub(r.restartedAt) >= r.reset {
 		return nil
 	}
 	return r
